@@ -1,0 +1,1 @@
+"""Rule-driven tier advancement: rules, plans, apply and the audit trail."""

@@ -1,0 +1,1 @@
+"""Django's admin: the plain lists underneath the console."""

@@ -1,0 +1,178 @@
+"""Bring the signals up to date with the usage events, and record that it was done."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from advancement.aggregation import sql
+from advancement.aggregation.totals import Totals, shifted_totals, totals_of_scope
+from advancement.criteria.signals import WINDOW_DAYS, Period
+from advancement.database.clock import database_now
+from advancement.models.signals import SignalAggregation, SignalRefresh
+
+# So many records are looked through for the previous refresh of each period before giving up on it.
+_HISTORY = 1000
+
+
+def refresh_signals(
+    *,
+    periods: Sequence[Period] = tuple(Period),
+    as_of: datetime | None = None,
+    full: bool = False,
+    using: str = "default",
+) -> SignalRefresh:
+    """Compute the signals of `periods` from the usage events up to `as_of` and return the record of it.
+
+    Incremental unless `full`: it looks at the sprouts whose events changed and at those with an event that
+    entered or left a window since the previous refresh. `as_of` (default: now, by the database's clock)
+    implies a full one, and so do periods never refreshed before or refreshed as of a later time. All of it
+    is one transaction, one refresh at a time. Raises ValueError without a period or with a naive `as_of`.
+    """
+    if not periods:
+        raise ValueError("name at least one period.")
+    if as_of is not None and as_of.tzinfo is None:
+        raise ValueError("as_of needs a time zone.")
+    with transaction.atomic(using=using):
+        lock_signals(using)
+        started_at = database_now(using)
+        chosen = [period for period in Period if period in periods]
+        window_end = as_of or started_at
+        previous = None if full or as_of else _previous_as_of(chosen, window_end, using)
+        return _Refresh(connections[using], chosen, window_end, previous, started_at).run()
+
+
+def lock_signals(using: str = "default") -> None:
+    """Wait until no other transaction writes signals and keep others out until this one ends.
+
+    For every writer of signals whose record states totals. To be called first in a transaction, so that
+    the statements after it see what the other writer committed.
+    """
+    # SQLite needs nothing: its transactions begin by locking the database against other writers.
+    if connections[using].vendor == "postgresql":
+        with connections[using].cursor() as cursor:
+            cursor.execute(sql.LOCK)
+
+
+def _previous_as_of(periods: Sequence[Period], as_of: datetime, using: str) -> datetime | None:
+    """Return the as-of that the signals of all `periods` have reached, or None where only a full one will do."""
+    missing = {period.value for period in periods}
+    reached: list[datetime] = []
+    records = SignalRefresh.objects.using(using).filter(kind=SignalRefresh.Kind.AGGREGATION).order_by("-id")
+    for covered, reached_as_of in records.values_list("periods", "as_of")[:_HISTORY]:
+        if missing & set(covered) and reached_as_of is not None:
+            missing -= set(covered)
+            reached.append(reached_as_of)
+        if not missing:
+            return min(reached) if max(reached) <= as_of else None
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Refresh:
+    """One refresh under way, inside its transaction; full when there is no previous as-of."""
+
+    connection: BaseDatabaseWrapper
+    periods: list[Period]
+    as_of: datetime
+    previous: datetime | None
+    started_at: datetime
+
+    def run(self) -> SignalRefresh:
+        """Choose the sprouts, compute their rows and write the record."""
+        if self._postgresql:
+            for statement in sql.TUNE:
+                self._execute(statement)
+        self._choose_sprouts()
+        before = self._sums()
+        for period in self.periods:
+            self._compute(period)
+        totals = self._totals(before)
+        ((sprouts,),) = self._rows(sql.COUNT_SCOPE)
+        self._execute(sql.DROP_SCOPE)
+        using = self.connection.alias
+        return SignalRefresh.objects.using(using).create(
+            kind=SignalRefresh.Kind.AGGREGATION,
+            periods=[period.value for period in self.periods],
+            as_of=self.as_of,
+            full=self.previous is None,
+            started_at=self.started_at,
+            finished_at=database_now(using),
+            sprouts=sprouts,
+            totals=totals,
+        )
+
+    def _choose_sprouts(self) -> None:
+        # What makes a sprout dirty is used up only once every period has seen it.
+        uses_up_dirty = len(self.periods) == len(Period)
+        if self.previous is None:
+            if uses_up_dirty:
+                self._execute(sql.FORGET_DIRTY)
+            self._execute(sql.CREATE_FULL_SCOPE, as_of=self.as_of)
+        else:
+            self._execute(sql.CREATE_CANDIDATES)
+            for statement in sql.take_dirty(self.connection.vendor) if uses_up_dirty else (sql.READ_DIRTY,):
+                self._execute(statement)
+            self._add_crossed(self.previous)
+            if self._postgresql:
+                self._execute(sql.ANALYZE_CANDIDATES)
+            self._execute(sql.CREATE_SCOPE, as_of=self.as_of)
+            self._execute(sql.DROP_CANDIDATES)
+        if self._postgresql:
+            self._execute(sql.ANALYZE_SCOPE)
+
+    def _add_crossed(self, previous: datetime) -> None:
+        """Add the sprouts with an event that entered or left a window since the previous as-of."""
+        self._execute(sql.ADD_ENTERED, previous=previous, as_of=self.as_of)
+        for start in filter(None, map(self._start, self.periods)):
+            self._execute(sql.ADD_LEFT, previous_start=start - (self.as_of - previous), start=start)
+
+    def _compute(self, period: Period) -> None:
+        self._execute(sql.REMOVE_ROWS, period=period.value)
+        bounds = {"as_of": self.as_of, "computed_at": self.started_at}
+        start = self._start(period)
+        if start is not None:
+            bounds["start"] = start
+        self._execute(sql.upsert(period, self.connection.vendor), **bounds)
+
+    def _start(self, period: Period) -> datetime | None:
+        days = WINDOW_DAYS[period]
+        return None if days is None else self.as_of - timedelta(days=days)
+
+    def _sums(self) -> Totals:
+        """Return the sums of the sprouts in scope as stored now, where a difference can be made of them."""
+        if self.previous is None or Period.ALL_TIME not in self.periods:
+            return {}
+        return totals_of_scope(self._rows(sql.SUM_SCOPE))
+
+    def _totals(self, before: Totals) -> Totals:
+        """Return the all-time totals of the whole grove: the previous ones moved on, or counted anew."""
+        using = self.connection.alias
+        latest = SignalRefresh.objects.using(using).order_by("-id").first()
+        known: Totals = latest.totals if latest else {}
+        if not known or (self.previous is None and Period.ALL_TIME in self.periods):
+            return SignalAggregation.objects.using(using).totals()
+        return shifted_totals(known, before, self._sums())
+
+    @property
+    def _postgresql(self) -> bool:
+        return self.connection.vendor == "postgresql"
+
+    def _execute(self, statement: str, **parameters: datetime | str) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, self._adapted(parameters))
+
+    def _rows(self, statement: str) -> list[tuple[Any, ...]]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall()
+
+    def _adapted(self, parameters: Mapping[str, datetime | str]) -> dict[str, Any]:
+        """Return instants in the form in which Django stores them in this database."""
+        adapt = self.connection.ops.adapt_datetimefield_value
+        return {
+            name: adapt(value) if isinstance(value, datetime) else value for name, value in parameters.items()
+        }

@@ -1,0 +1,137 @@
+"""Apply a run's plan batch by batch, each batch in one transaction that moves the run's cursor on."""
+
+from collections.abc import Callable
+from django.conf import settings
+from django.db import connections, transaction
+from django.db.backends.utils import CursorWrapper
+
+from advancement.apply import statements
+from advancement.criteria.errors import LeaseLost
+from advancement.database.statements import Statement
+from advancement.models import Run
+from advancement.models.runs import RunStatus
+
+Progress = Callable[[int, int], None]
+
+
+class Applier:
+    """Makes the moves of one run's plan; compiled once, then executed for each batch.
+
+    `token` is the lease token under which the caller works. Every batch first touches the run's row
+    where that token still stands, so a worker whose lease was taken over writes nothing.
+    """
+
+    def __init__(self, run: Run, token: int, *, using: str = "default") -> None:
+        self._run = run
+        self._token = token
+        self._using = using
+        self._connection = connections[using]
+        self._limited: object = None
+        self._versions = list(
+            run.moves.using(using).order_by().values_list("rule_version", flat=True).distinct()
+        )
+        prepare = not settings.DATABASE_TRANSACTION_POOLER
+        window = ("lo", "hi")
+        if self._connection.vendor == "postgresql":
+            moving = statements.move_on_postgresql(run, using)
+        else:
+            moving = statements.insert_events_on_sqlite(run, using)
+        self._move = Statement(f"move_run_{run.pk}", moving, window, using=using, prepare=prepare)
+        self._update = Statement("", statements.update_sprouts_on_sqlite(run), (), using=using, prepare=False)
+        self._skip = Statement("", statements.record_skipped(run, using), (), using=using, prepare=False)
+
+    def apply_all(self, progress: Progress = lambda done, total: None) -> None:
+        """Make every move that is left, from the run's cursor on; safe to call again after a failure.
+
+        Raise LeaseLost when another worker has taken the run over, and DatabaseError as it comes: the
+        batch at hand is then rolled back and the cursor still points in front of it.
+        """
+        cursor, total = self._position()
+        progress(cursor, total)
+        while cursor < total:
+            cursor = self._apply_batch(cursor, min(cursor + self._run.batch_size, total))
+            progress(cursor, total)
+
+    def close(self) -> None:
+        """Give back what the connection still holds for this run."""
+        self._move.close()
+        if self._limited is not None and self._limited is self._connection.connection:
+            with self._connection.cursor() as cursor:
+                cursor.execute("RESET statement_timeout; RESET idle_in_transaction_session_timeout")
+        self._limited = None
+
+    def _position(self) -> tuple[int, int]:
+        run = Run.objects.using(self._using).get(pk=self._run.pk)
+        if run.lease_token != self._token or run.status != RunStatus.APPLYING:
+            raise LeaseLost(run.pk)
+        return run.cursor, run.moves_planned
+
+    def _apply_batch(self, low: int, high: int) -> int:
+        with transaction.atomic(using=self._using), self._connection.cursor() as cursor:
+            self._limit_waiting(cursor)
+            self._claim(cursor, low, high)
+            self._lock_rules(cursor)
+            moved = self._make_moves(cursor, low, high)
+            skipped = 0
+            if moved < high - low:
+                skipped = self._skip.execute(cursor, lo=low, hi=high)
+            if moved + skipped != high - low:
+                raise RuntimeError(
+                    f"Run {self._run.pk}: {moved} moved and {skipped} skipped of {high - low} moves."
+                )
+        return high
+
+    def _limit_waiting(self, cursor: CursorWrapper) -> None:
+        # Below the lease, so that a worker that was stopped gives its locks back before it is replaced.
+        if self._connection.vendor != "postgresql" or self._limited is self._connection.connection:
+            return
+        scope = "LOCAL" if settings.DATABASE_TRANSACTION_POOLER else "SESSION"
+        milliseconds = int(settings.ADVANCEMENT_LEASE.total_seconds() * 500)
+        cursor.execute(
+            f"SET {scope} statement_timeout = {milliseconds};"
+            f"SET {scope} idle_in_transaction_session_timeout = {milliseconds}"
+        )
+        if scope == "SESSION":
+            self._limited = self._connection.connection
+
+    def _claim(self, cursor: CursorWrapper, low: int, high: int) -> None:
+        later = (
+            "clock_timestamp() + %(lease)s * INTERVAL '1 second'"
+            if self._connection.vendor == "postgresql"
+            else "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'now', %(lease)s || ' seconds')"
+        )
+        cursor.execute(
+            f"""
+            UPDATE advancement_runs SET cursor = %(high)s, lease_expires_at = {later}
+            WHERE id = %(run)s AND lease_token = %(token)s AND cursor = %(low)s AND status = 'applying'
+            """,
+            {
+                "run": self._run.pk,
+                "token": self._token,
+                "low": low,
+                "high": high,
+                "lease": int(settings.ADVANCEMENT_LEASE.total_seconds()),
+            },
+        )
+        if cursor.rowcount != 1:
+            raise LeaseLost(self._run.pk)
+
+    def _lock_rules(self, cursor: CursorWrapper) -> None:
+        # Until the commit nobody can edit, disable or archive a rule of this plan. SQLite's immediate
+        # transaction keeps everybody out anyway.
+        if self._connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT 1 FROM advancement_rules WHERE active_version_id = ANY(%s) ORDER BY id FOR SHARE",
+                [self._versions],
+            )
+
+    def _make_moves(self, cursor: CursorWrapper, low: int, high: int) -> int:
+        if self._connection.vendor == "postgresql":
+            return self._move.execute(cursor, lo=low, hi=high)
+        cursor.execute("SELECT COALESCE(MAX(id), 0) FROM advancement_events")
+        (last,) = cursor.fetchone()
+        inserted = self._move.execute(cursor, lo=low, hi=high)
+        updated = self._update.execute(cursor, last=last)
+        if inserted != updated:
+            raise RuntimeError(f"Run {self._run.pk}: {inserted} events for {updated} moved sprouts.")
+        return inserted

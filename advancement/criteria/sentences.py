@@ -1,0 +1,50 @@
+"""Say criteria and rules in words, for people."""
+
+import re
+from typing import Final
+
+from advancement.criteria.rules import CriterionDefinition, Logic, Operator, RuleDefinition
+from advancement.criteria.signals import SIGNALS, WINDOW_DAYS, Period
+from advancement.criteria.wording import format_number, join_words
+
+SYMBOLS: Final[dict[str, str]] = {
+    Operator.GTE: "≥",
+    Operator.GT: ">",
+    Operator.EQ: "=",
+    Operator.LT: "<",
+    Operator.LTE: "≤",
+}
+
+
+def signal_words(name: str) -> str:
+    """Return a signal's name as words: `uniqueSessions` becomes `unique sessions`."""
+    return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda capital: " " + capital.group().lower(), name)
+
+
+def criterion_sentence(criterion: CriterionDefinition) -> str:
+    """Return the criterion in words, such as `citations ≥ 3 in the last 30 days`.
+
+    Names that are not valid are shown as they are.
+    """
+    symbol = SYMBOLS.get(criterion.operator, criterion.operator)
+    comparison = f"{signal_words(criterion.signal)} {symbol} {format_number(criterion.threshold)}"
+    return comparison + _period_words(criterion)
+
+
+def _period_words(criterion: CriterionDefinition) -> str:
+    signal = SIGNALS.get(criterion.signal)
+    if criterion.period == Period.ALL_TIME or (signal and signal.column is None):
+        return ""
+    days = WINDOW_DAYS[Period(criterion.period)] if criterion.period in list(Period) else None
+    return f" in the last {days} days" if days else f" in {criterion.period}"
+
+
+def rule_sentence(rule: RuleDefinition) -> str:
+    """Return the rule in words, such as `sprout → sapling when citations ≥ 3 and views ≥ 10`."""
+    step = f"{rule.from_tier} → {rule.to_tier}"
+    parts = [criterion_sentence(criterion) for criterion in rule.criteria]
+    if not parts:
+        return f"{step} never: it has no criteria"
+    if rule.logic == Logic.ANY and len(parts) > 1:
+        return f"{step} when any of {join_words(parts, 'or')}"
+    return f"{step} when {join_words(parts, 'and')}"

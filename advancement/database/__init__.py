@@ -1,0 +1,1 @@
+"""What differs between PostgreSQL and SQLite: clock, triggers, bulk loading, statement execution."""

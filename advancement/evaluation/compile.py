@@ -1,0 +1,180 @@
+"""Rules compiled to query expressions: the one form that matches, counts, explains and re-checks."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    Case,
+    DateTimeField,
+    F,
+    FilteredRelation,
+    FloatField,
+    JSONField,
+    Model,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
+from django.db.models.expressions import Combinable, Expression, ExpressionWrapper
+from django.db.models.functions import Cast, JSONArray, JSONObject
+from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual, Lookup
+
+from advancement.criteria.rules import CriterionDefinition, Logic, Operator
+from advancement.criteria.signals import SIGNALS, Period, Signal
+from advancement.evaluation.expressions import DaysBetween, Json, JsonTruth, column
+from advancement.models import RuleVersion
+
+_Row = TypeVar("_Row", bound=Model)
+
+_LOOKUPS: "Final[dict[str, type[Lookup[Any]]]]" = {
+    Operator.GTE: GreaterThanOrEqual,
+    Operator.GT: GreaterThan,
+    Operator.EQ: Exact,
+    Operator.LT: LessThan,
+    Operator.LTE: LessThanOrEqual,
+}
+
+
+def with_signals(queryset: "QuerySet[_Row]", sprout: str = "") -> "QuerySet[_Row]":
+    """Join the signals of each period under the period's name; `sprout` is the path to the sprout."""
+    return queryset.annotate(
+        **{
+            period.value: FilteredRelation(
+                f"{sprout}signal_aggregations",
+                condition=Q(**{f"{sprout}signal_aggregations__period": period.value}),
+            )
+            for period in Period
+        }
+    )
+
+
+class CompiledRules:
+    """A rule set as query expressions over a queryset that `with_signals` has prepared.
+
+    `versions` are tried in the order of their priority, then slug; unknown signals are null and null
+    is never met, which is what SQL's three-valued logic does. `as_of` is the run's frozen instant and
+    `sprout` the path from the queryset's rows to the sprout.
+    """
+
+    def __init__(self, versions: Sequence[RuleVersion], as_of: datetime, sprout: str = "") -> None:
+        self._versions = sorted(versions, key=lambda version: (version.priority, version.rule_id))
+        self._definitions = {version.pk: version.definition for version in self._versions}
+        self._as_of = as_of
+        self._sprout = sprout
+
+    def winner(self) -> Expression:
+        """The id of the version that the sprout meets first, else null.
+
+        Nested by model and tier, so that a row is compared only with the rules of its own tier.
+        """
+        by_tier: dict[tuple[str, str], list[When]] = defaultdict(list)
+        for version in self._versions:
+            by_tier[version.lifecycle_model_id, version.from_tier].append(
+                When(self.matches(version), then=Value(version.pk))
+            )
+        return (
+            Case(
+                *(
+                    When(
+                        **{f"{self._sprout}lifecycle_model": model, f"{self._sprout}tier": tier},
+                        then=Case(*whens, output_field=BigIntegerField()),
+                    )
+                    for (model, tier), whens in by_tier.items()
+                ),
+                output_field=BigIntegerField(),
+            )
+            if by_tier
+            else Value(None, output_field=BigIntegerField())
+        )
+
+    def matches(self, version: RuleVersion) -> Q:
+        """Whether the criteria of a version are met; its model and tier are not looked at."""
+        definition = self._definitions[version.pk]
+        conditions = [Q(self._comparison(criterion)) for criterion in definition.criteria]
+        combined = conditions[0]
+        for condition in conditions[1:]:
+            combined = combined & condition if definition.logic == Logic.ALL else combined | condition
+        return combined
+
+    def still_met(self, version_path: str) -> Expression:
+        """Whether the criteria of the version that `version_path` names are met."""
+        return self._per_version(
+            version_path,
+            lambda version: ExpressionWrapper(self.matches(version), output_field=BooleanField()),
+            BooleanField(),
+        )
+
+    def criteria_met(self, version_path: str) -> Expression:
+        """The evidence as stored on events: each criterion with its actual value, in their order."""
+        return Json(self._per_version(version_path, self._evidence, JSONField()))
+
+    def snapshot(self) -> Expression:
+        """All signals as stored on events: {period: {signal: value}} and daysInTier; no row is null."""
+        periods: dict[str, Any] = {
+            period.value: Json(
+                Case(
+                    When(
+                        **{f"{period.value}__isnull": False},
+                        then=JSONObject(
+                            **{
+                                signal.name: self._value(signal, period)
+                                for signal in SIGNALS.values()
+                                if signal.column
+                            }
+                        ),
+                    ),
+                    output_field=JSONField(),
+                )
+            )
+            for period in Period
+        }
+        return JSONObject(**periods, daysInTier=self._value(SIGNALS["daysInTier"], Period.ALL_TIME))
+
+    def _per_version(self, path: str, expression: Any, output_field: Any) -> Expression:
+        if not self._versions:
+            return Value(None, output_field=output_field)
+        whens = [When(**{path: version.pk}, then=expression(version)) for version in self._versions]
+        return Case(*whens, output_field=output_field)
+
+    def _evidence(self, version: RuleVersion) -> Expression:
+        return JSONArray(
+            *(
+                JSONObject(
+                    signal=Value(criterion.signal),
+                    operator=Value(str(criterion.operator)),
+                    threshold=_plain_number(criterion.threshold),
+                    period=Value(str(criterion.period)),
+                    actual=self._value(SIGNALS[criterion.signal], Period(criterion.period)),
+                    met=JsonTruth(
+                        ExpressionWrapper(Q(self._comparison(criterion)), output_field=BooleanField())
+                    ),
+                )
+                for criterion in self._definitions[version.pk].criteria
+            )
+        )
+
+    def _comparison(self, criterion: CriterionDefinition) -> "Lookup[Any]":
+        value = self._value(SIGNALS[criterion.signal], Period(criterion.period))
+        # Values and thresholds meet as IEEE doubles on both databases.
+        return _LOOKUPS[criterion.operator](
+            Cast(value, FloatField()), Cast(Value(criterion.threshold), FloatField())
+        )
+
+    def _value(self, signal: Signal, period: Period) -> Combinable:
+        if signal.column is None:
+            return DaysBetween(
+                F(f"{self._sprout}tier_updated_at"), Value(self._as_of, output_field=DateTimeField())
+            )
+        stored = column(period.value, signal.column)
+        return (stored + 1.0) / 2.0 if signal.halved else stored
+
+
+def _plain_number(number: float) -> Value:
+    """Write 3 rather than 3.0, alike on both databases."""
+    whole = int(number)
+    return Value(whole) if whole == number else Value(number)

@@ -1,0 +1,77 @@
+"""Query expressions that Django lacks, alike on PostgreSQL and SQLite."""
+
+from typing import Any
+
+from django.db.models import F, FloatField, JSONField
+from django.db.models.expressions import Combinable, Func
+from django.db.models.sql.compiler import SQLCompiler
+
+# Whole microseconds since the epoch of a time as Django stores it on SQLite. The fraction is cut off
+# before strftime sees it, since strftime rounds to milliseconds.
+_SQLITE_MICROSECONDS = (
+    "(CAST(STRFTIME('%%%%s', SUBSTR({0}, 1, 19)) AS INTEGER) * 1000000 + CAST(SUBSTR({0}, 21, 6) AS INTEGER))"
+)
+_MICROSECONDS_PER_DAY = "86400000000.0"
+
+
+class DaysBetween(Func):
+    """The days, with fractions, from one instant to a later one, as an IEEE double.
+
+    Both databases divide the same whole number of microseconds by the same double.
+    """
+
+    output_field = FloatField()
+
+    def __init__(self, start: Combinable, end: Combinable) -> None:
+        super().__init__(start, end)
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
+        """Use the interval's exact number of seconds."""
+        template = (
+            f"((EXTRACT(EPOCH FROM %(expressions)s) * 1000000)::bigint / {_MICROSECONDS_PER_DAY}::float8)"
+        )
+        start, end = self.get_source_expressions()
+        start_sql, start_params = compiler.compile(start)
+        end_sql, end_params = compiler.compile(end)
+        sql = template % {"expressions": f"({end_sql}::timestamptz - {start_sql})"}
+        return sql, (*end_params, *start_params)
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
+        """Times are text on SQLite."""
+        start, end = self.get_source_expressions()
+        start_sql, start_params = compiler.compile(start)
+        end_sql, end_params = compiler.compile(end)
+        end_us, start_us = (
+            _SQLITE_MICROSECONDS.format(sql).replace("%%%%", "%%") for sql in (end_sql, start_sql)
+        )
+        return f"(({end_us} - {start_us}) / {_MICROSECONDS_PER_DAY})", (
+            *end_params, *end_params, *start_params, *start_params,
+        )  # fmt: skip
+
+
+class JsonTruth(Func):
+    """A condition as JSON true or false; unknown counts as false."""
+
+    output_field = JSONField()
+    template = "COALESCE(%(expressions)s, FALSE)"
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
+        """SQLite has no booleans, so its JSON functions would write 1 and 0."""
+        template = "JSON(CASE WHEN %(expressions)s THEN 'true' ELSE 'false' END)"
+        return super().as_sql(compiler, connection, template=template, **extra)
+
+
+class Json(Func):
+    """Mark text as JSON again where SQLite forgets that it is (behind a CASE)."""
+
+    output_field = JSONField()
+    template = "%(expressions)s"
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
+        """Apply JSON(), which is free on valid JSON."""
+        return super().as_sql(compiler, connection, template="JSON(%(expressions)s)", **extra)
+
+
+def column(relation: str, name: str) -> F:
+    """Return a reference to a column behind a (filtered) relation."""
+    return F(f"{relation}__{name}")

@@ -1,0 +1,187 @@
+"""Make a run's plan: every candidate judged in one statement, its moves and left-outs stored."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import connections, transaction
+from django.db.backends.utils import CursorWrapper
+from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce
+
+from advancement.criteria.validation import split_by_validity
+from advancement.database.clock import database_now
+from advancement.database.statements import Fragment
+from advancement.evaluation.compile import CompiledRules, with_signals
+from advancement.models import Hold, RuleVersion, Run, Sprout
+from advancement.models.runs import RunStatus
+from advancement.rulebook import active_versions, lifecycles
+
+# Outcomes of the judging statement; a positive outcome is the id of the winning rule version.
+NO_MATCH: Final = 0
+INVALID: Final = -1
+HELD: Final = -2
+NO_SIGNALS: Final = -3
+
+_OUTCOMES = "plan_outcomes"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a run looks at: tiers, and one lifecycle model or all of them."""
+
+    from_tiers: tuple[str, ...]
+    lifecycle_model: str | None = None
+
+
+def candidates(scope: Scope, ladders: dict[str, list[str]]) -> "QuerySet[Sprout]":
+    """Return the sprouts in the scope's tiers, and those in a tier that their model does not have."""
+    sprouts = Sprout.objects.all()
+    if scope.lifecycle_model:
+        sprouts = sprouts.filter(lifecycle_model=scope.lifecycle_model)
+    return sprouts.filter(Q(tier__in=scope.from_tiers) | ~_in_own_ladder(ladders))
+
+
+def _in_own_ladder(ladders: dict[str, list[str]]) -> Q:
+    known = Q(pk__in=[])
+    for model, tiers in ladders.items():
+        known |= Q(lifecycle_model=model, tier__in=tiers)
+    return known
+
+
+def judged(
+    scope: Scope, rules: CompiledRules, ladders: dict[str, list[str]], as_of: datetime
+) -> "QuerySet[Sprout]":
+    """Return the candidates with their `outcome`: the buckets are tried in the order of the design."""
+    held = Exists(Hold.objects.in_force(as_of).filter(sprout=OuterRef("pk")))
+    nothing = Q(all_time__isnull=True, last_30d__isnull=True, last_7d__isnull=True)
+    return with_signals(candidates(scope, ladders)).annotate(
+        outcome=Case(
+            When(~_in_own_ladder(ladders), then=Value(INVALID)),
+            When(held, then=Value(HELD)),
+            When(nothing, then=Value(NO_SIGNALS)),
+            default=Coalesce(rules.winner(), Value(NO_MATCH)),
+            output_field=BigIntegerField(),
+        )
+    )
+
+
+def make_plan(run: Run, token: int, *, using: str = "default") -> None:
+    """Judge the run's candidates and store its plan; the run becomes `planned`.
+
+    Everything is read from one snapshot. Raise LeaseLost when `token` is no longer the run's.
+    """
+    with transaction.atomic(using=using), connections[using].cursor() as cursor:
+        _prepare_session(cursor, using)
+        as_of = database_now(using)
+        ladders = lifecycles(using)
+        versions, invalid_rules = _usable_versions(ladders, using)
+        scope = Scope(tuple(run.from_tiers), run.scope_model_id or None)
+        rules = CompiledRules(versions, as_of)
+        _store_outcomes(cursor, judged(scope, rules, ladders, as_of), using)
+        moves = _store_moves(cursor, run, using)
+        _store_left_out(cursor, run, as_of, using)
+        counts = _count_outcomes(cursor)
+        _drop_outcomes(cursor)
+        _publish(run, token, as_of, moves, counts, invalid_rules, using)
+
+
+def _prepare_session(cursor: CursorWrapper, using: str) -> None:
+    if connections[using].vendor == "postgresql":
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute("SET LOCAL jit = off")
+        cursor.execute("SET LOCAL work_mem = '128MB'")
+
+
+def _usable_versions(
+    ladders: dict[str, list[str]], using: str
+) -> tuple[list[RuleVersion], list[dict[str, str]]]:
+    versions = active_versions(using)
+    usable, reasons = split_by_validity([version.definition for version in versions], ladders)
+    slugs = {definition.slug for definition in usable}
+    invalid = [{"rule": slug, "reason": reason} for slug, reason in sorted(reasons.items())]
+    return [version for version in versions if version.rule_id in slugs], invalid
+
+
+def _store_outcomes(cursor: CursorWrapper, sprouts: "QuerySet[Sprout]", using: str) -> None:
+    # On SQLite the order of the table is the better order of the moves, on PostgreSQL that of the keys.
+    fragment = Fragment.of(sprouts.values_list("pk", "revision", "tier", "outcome"), using)
+    _drop_outcomes(cursor)
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {_OUTCOMES} AS "
+        f"SELECT id AS sprout_id, revision, tier, outcome FROM ({fragment.sql}) AS judged",
+        fragment.constants,
+    )
+
+
+def _drop_outcomes(cursor: CursorWrapper) -> None:
+    cursor.execute(f"DROP TABLE IF EXISTS {_OUTCOMES}")
+
+
+def _store_moves(cursor: CursorWrapper, run: Run, using: str) -> int:
+    order = "ORDER BY sprout_id" if connections[using].vendor == "postgresql" else ""
+    cursor.execute(
+        f"""
+        INSERT INTO advancement_moves
+            (run_id, position, sprout_id, step, sprout_revision, from_tier, to_tier, rule_version_id)
+        SELECT %s, ROW_NUMBER() OVER ({order}), o.sprout_id, 1, o.revision, o.tier, v.to_tier, v.id
+        FROM {_OUTCOMES} AS o JOIN rule_versions AS v ON v.id = o.outcome
+        WHERE o.outcome > 0
+        """,
+        [run.pk],
+    )
+    return int(cursor.rowcount)
+
+
+def _store_left_out(cursor: CursorWrapper, run: Run, as_of: datetime, using: str) -> None:
+    holds = Fragment.of(Hold.objects.in_force(as_of).values_list("sprout_id", "id"), using, prefix="hold")
+    cursor.execute(
+        f"""
+        INSERT INTO advancement_left_out (run_id, sprout_id, bucket, reason)
+        SELECT %(run)s, o.sprout_id, 'invalid', 'Its tier ' || o.tier || ' does not exist in its lifecycle model.'
+        FROM {_OUTCOMES} AS o WHERE o.outcome = %(invalid)s
+        UNION ALL
+        SELECT %(run)s, o.sprout_id, 'held', 'On hold: ' || h.reason
+        FROM {_OUTCOMES} AS o
+        JOIN (SELECT sprout_id, MAX(id) AS id FROM ({holds.sql}) AS active GROUP BY sprout_id) AS last
+            ON last.sprout_id = o.sprout_id
+        JOIN advancement_holds AS h ON h.id = last.id
+        WHERE o.outcome = %(held)s
+        """,
+        {**holds.constants, "run": run.pk, "invalid": INVALID, "held": HELD},
+    )
+
+
+def _count_outcomes(cursor: CursorWrapper) -> dict[int, int]:
+    cursor.execute(f"SELECT outcome, COUNT(*) FROM {_OUTCOMES} GROUP BY outcome")
+    return dict(cursor.fetchall())
+
+
+def _publish(
+    run: Run,
+    token: int,
+    as_of: datetime,
+    moves: int,
+    counts: dict[int, int],
+    invalid_rules: list[dict[str, str]],
+    using: str,
+) -> None:
+    figures: dict[str, Any] = {
+        "moves_planned": moves,
+        "evaluated": sum(counts.values()),
+        "no_match": counts.get(NO_MATCH, 0),
+        "no_signals": counts.get(NO_SIGNALS, 0),
+        "held": counts.get(HELD, 0),
+        "invalid": counts.get(INVALID, 0),
+        "blocked": 0,
+        "invalid_rules": invalid_rules,
+        "stopped_rules": [],
+    }
+    mine = Run.objects.using(using).filter(pk=run.pk, lease_token=token, status=RunStatus.PLANNING)
+    if (
+        mine.update(
+            status=RunStatus.PLANNED, as_of=as_of, planned_at=database_now(using), cursor=0, **figures
+        )
+        != 1
+    ):
+        raise LeaseLost(run)

@@ -1,0 +1,78 @@
+"""What an importer declares; everything else is the same for all of them."""
+
+import abc
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from advancement.criteria.wording import advice, join_words, quoted
+from advancement.importing.outcome import BadRow
+from advancement.importing.staging import Check, Column, Staging
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """How many rows the merge inserted and updated."""
+
+    inserted: int = 0
+    updated: int = 0
+
+
+class Importer(abc.ABC):
+    """One kind of file: its fields, how a row is parsed, what is checked, and how rows are merged.
+
+    `now` is the present instant, by which times in the future are judged.
+    """
+
+    noun: ClassVar[str]
+    required: ClassVar[tuple[str, ...]]
+    optional: ClassVar[tuple[str, ...]] = ()
+    columns: ClassVar[tuple[Column, ...]]
+    key: ClassVar[tuple[str, ...]]
+    csv_allowed: ClassVar[bool] = True
+
+    def __init__(self, using: str, now: datetime) -> None:
+        self.using = using
+        self.now = now
+        self._names = frozenset((*self.required, *self.optional))
+
+    @abc.abstractmethod
+    def parse(self, fields: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the values of the staging columns; raise BadRow with the reason and what to do."""
+
+    @abc.abstractmethod
+    def merge(self, staging: Staging) -> Merged:
+        """Write the good rows of the staging table to where they belong."""
+
+    def checks(self, staging: Staging) -> Sequence[Check]:
+        """Return what must hold before the merge."""
+        return ()
+
+    def checks_after(self, staging: Staging) -> Sequence[Check]:
+        """Return what must hold after the merge, against rows that another process may have added."""
+        return ()
+
+    def finish(self, staging: Staging, started: datetime) -> None:  # noqa: B027 - most have nothing to do
+        """Do what belongs into the same transaction once the rows are merged."""
+
+    def check_columns(self, names: Sequence[str]) -> None:
+        """Raise BadRow where the names of a header, or of an object, will not do."""
+        if self._names.isdisjoint(names):
+            raise BadRow(f"there is no header; the first line must name the columns {self._expected()}")
+        self.check_names(names)
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise BadRow(f"column {quoted(twice)} is there twice; keep one of them")
+        if absent := [quoted(name) for name in self.required if name not in names]:
+            raise BadRow(f"column {join_words(absent, 'and')} is missing; the columns are {self._expected()}")
+
+    def check_names(self, names: Sequence[str] | Mapping[str, Any], noun: str = "column") -> None:
+        """Raise BadRow for a name that is not known, with the nearest one that is."""
+        if not self._names.issuperset(names):
+            unknown = next(name for name in names if name not in self._names)
+            known = (*self.required, *self.optional)
+            raise BadRow(f"{noun} {quoted(unknown)} is not known; {advice(unknown, known)}")
+
+    def _expected(self) -> str:
+        return ", ".join(self.required)

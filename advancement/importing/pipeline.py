@@ -1,0 +1,171 @@
+"""The way of every file: read, parse and stage as it streams, then check and merge set by set."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import connections, transaction
+
+from advancement.database.clock import database_now
+from advancement.importing.importer import Importer, Merged
+from advancement.importing.outcome import MAX_PROBLEMS, BadFile, BadRow, ImportRefused, Outcome
+from advancement.importing.reading import STDIN, Source, open_source
+from advancement.importing.records import Records, read_records
+from advancement.importing.rejects import rejected_file
+from advancement.importing.staging import Staging
+
+OnProgress = Callable[[int, int | None], None]
+
+_PROGRESS_EVERY: Final = 5000
+
+
+def import_file(
+    importer_class: type[Importer],
+    path: str,
+    *,
+    skip_bad_rows: bool = False,
+    using: str = "default",
+    on_progress: OnProgress = lambda done, total: None,
+) -> Outcome:
+    """Import a file, or standard input for `-`, all of it or nothing.
+
+    With `skip_bad_rows` the good rows are kept and the bad ones written to a `.rejected` file.
+    `on_progress` gets the bytes read and the file's size, if that is known. Raise ImportRefused with
+    the problems when nothing was kept.
+    """
+    started = database_now(using)
+    importer = importer_class(using, started)
+    name = "stdin" if path == STDIN else path
+    try:
+        with open_source(path) as source:
+            run = _Import(importer, path, name, source, skip_bad_rows, on_progress)
+            return run.execute(started)
+    except BadFile as fault:
+        where = name if fault.line is None else f"{name}, line {fault.line:,}"
+        raise ImportRefused(Outcome(name, kept=False, problems=[_printable(f"{where}: {fault}.")])) from fault
+
+
+class _Import:
+    """One file on its way."""
+
+    def __init__(
+        self, importer: Importer, path: str, name: str, source: Source, skip: bool, on_progress: OnProgress
+    ) -> None:
+        self._importer = importer
+        self._path = path
+        self._name = name
+        self._source = source
+        self._skip = skip
+        self._on_progress = on_progress
+        self._connection = connections[importer.using]
+        self._staging = Staging(self._connection, importer.columns, importer.key)
+        self._read = 0
+
+    def execute(self, started: datetime) -> Outcome:
+        """Read, stage, check and merge; raise BadFile or ImportRefused when nothing is kept."""
+        importer = self._importer
+        records = read_records(self._source, importer.check_columns, csv_allowed=importer.csv_allowed)
+        # Left last, so that a .rejected file goes again when the commit fails.
+        with contextlib.ExitStack() as undo:
+            try:
+                if not self._staging.postgresql:
+                    with self._reading_transaction():
+                        self._stage(records)
+                with transaction.atomic(using=importer.using):
+                    if self._staging.postgresql:
+                        self._tune()
+                        self._stage(records)
+                    merged = self._merge(started)
+                    return self._outcome(merged, self._hand_back(records.header, undo))
+            finally:
+                if not self._staging.postgresql:
+                    self._staging.drop()
+
+    def _tune(self) -> None:
+        # Imports of one kind follow one another: two that bring the same rows would deadlock.
+        self._staging.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"import {self._importer.noun}"])
+        self._staging.execute("SET LOCAL work_mem = '64MB'")
+        self._staging.execute("SET LOCAL jit = off")
+
+    @contextlib.contextmanager
+    def _reading_transaction(self) -> Iterator[None]:
+        """On SQLite, fill the temporary table without keeping others from writing meanwhile."""
+        if self._connection.in_atomic_block:
+            yield
+            return
+        self._staging.execute("BEGIN DEFERRED")
+        try:
+            yield
+        except BaseException:
+            self._staging.execute("ROLLBACK")
+            raise
+        self._staging.execute("COMMIT")
+
+    def _stage(self, records: Records) -> None:
+        self._staging.create()
+        self._staging.fill(self._rows(records))
+        self._on_progress(self._source.bytes_read, self._source.size)
+
+    def _rows(self, records: Records) -> Iterator[tuple[Any, ...]]:
+        parse = self._importer.parse
+        nothing = (None,) * len(self._importer.columns)
+        for record in records.items:
+            self._read += 1
+            if self._read % _PROGRESS_EVERY == 0:
+                self._on_progress(self._source.bytes_read, self._source.size)
+            problem, values = record.problem or None, nothing
+            if record.fields is not None:
+                try:
+                    values = parse(record.fields)
+                except BadRow as error:
+                    problem = str(error)
+            # Of the rows that are good so far, one may turn out bad when compared with the database.
+            yield record.line, problem, record.raw.encode() if self._skip else None, *values
+
+    def _merge(self, started: datetime) -> Merged:
+        importer, staging = self._importer, self._staging
+        staging.find_repeats()
+        staging.apply(importer.checks(staging))
+        self._refuse_if_bad()
+        merged = importer.merge(staging)
+        # Rows that were just inserted equal themselves.
+        if merged.inserted < self._read:
+            staging.apply(importer.checks_after(staging))
+            self._refuse_if_bad()
+        importer.finish(staging, started)
+        return merged
+
+    def _refuse_if_bad(self) -> None:
+        if not self._skip and (rejected := self._staging.rejected()):
+            raise ImportRefused(
+                Outcome(self._name, kept=False, read=self._read, rejected=rejected, problems=self._problems())
+            )
+
+    def _hand_back(self, header: str, undo: contextlib.ExitStack) -> str | None:
+        if not self._staging.rejected():
+            return None
+        return undo.enter_context(rejected_file(self._path, header, self._staging.raw_rejected()))
+
+    def _problems(self) -> list[str]:
+        found = self._staging.problems(MAX_PROBLEMS)
+        return [_printable(f"{self._name}, line {line:,}: {problem}.") for line, problem in found]
+
+    def _outcome(self, merged: Merged, rejected_file: str | None) -> Outcome:
+        rejected, repeated = self._staging.rejected(), self._staging.repeated()
+        return Outcome(
+            self._name,
+            kept=True,
+            read=self._read,
+            inserted=merged.inserted,
+            updated=merged.updated,
+            unchanged=self._read - rejected - repeated - merged.inserted - merged.updated,
+            repeated=repeated,
+            rejected=rejected,
+            problems=self._problems(),
+            rejected_file=rejected_file,
+        )
+
+
+def _printable(sentence: str) -> str:
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in sentence)

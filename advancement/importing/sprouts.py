@@ -1,0 +1,71 @@
+"""Import sprouts: new ones start in their tier, known ones are at most retitled."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from advancement.importing import values
+from advancement.importing.importer import Importer, Merged
+from advancement.importing.staging import GOOD, TABLE, Check, Column, Staging
+from advancement.models import LifecycleModel, Tier
+
+
+class SproutImporter(Importer):
+    """Columns id, title, lifecycle_model, tier and created_at."""
+
+    noun = "sprouts"
+    required = ("id", "title", "lifecycle_model", "tier", "created_at")
+    columns = (
+        Column("id", "uuid"),
+        Column("title", "text"),
+        Column("lifecycle_model_id", "text"),
+        Column("tier", "text"),
+        Column("created_at", "time"),
+    )
+    key = ("id",)
+
+    def __init__(self, using: str, now: datetime) -> None:
+        super().__init__(using, now)
+        self._time = values.TimeParser(now)
+        models = LifecycleModel.objects.using(using).filter(archived_at=None)
+        self._tiers: dict[str, list[str]] = {slug: [] for slug in models.values_list("slug", flat=True)}
+        for model, tier in Tier.objects.using(using).values_list("lifecycle_model_id", "slug"):
+            self._tiers.setdefault(model, []).append(tier)
+
+    def parse(self, fields: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the values of a sprout."""
+        self.check_names(fields, "field")
+        model = values.one_of(fields.get("lifecycle_model"), "lifecycle_model", self._tiers)
+        return (
+            values.uuid(fields.get("id"), "id"),
+            values.text(fields.get("title"), "title"),
+            model,
+            values.one_of(fields.get("tier"), f"tier of model {model}", self._tiers[model]),
+            self._time(fields.get("created_at"), "created_at"),
+        )
+
+    def merge(self, staging: Staging) -> Merged:
+        """Add the new sprouts and retitle those whose title differs; a tier is never touched."""
+        # Before the insert, so that the new ones are not compared.
+        updated = staging.execute(
+            f"UPDATE sprouts SET title = r.title FROM {TABLE} AS r"
+            f" WHERE r.id = sprouts.id AND {GOOD} AND sprouts.title <> r.title"
+        )
+        inserted = staging.execute(
+            "INSERT INTO sprouts (id, title, lifecycle_model_id, tier, initial_tier, revision,"
+            " tier_updated_at, created_at)"
+            " SELECT r.id, r.title, r.lifecycle_model_id, r.tier, r.tier, 0, r.created_at, r.created_at"
+            f" FROM {TABLE} AS r WHERE {GOOD} ON CONFLICT (id) DO NOTHING"
+        )
+        return Merged(inserted, updated)
+
+    def checks(self, staging: Staging) -> Sequence[Check]:
+        """Refuse another lifecycle model for a sprout that is here already."""
+        stored = "FROM sprouts AS s WHERE s.id = r.id"
+        return [
+            Check(
+                f"'this sprout is in the lifecycle model ' || (SELECT s.lifecycle_model_id {stored}) ||"
+                " ', and a sprout''s model cannot change; write that model or leave the row out'",
+                f"EXISTS (SELECT 1 {stored} AND s.lifecycle_model_id <> r.lifecycle_model_id)",
+            )
+        ]

@@ -1,0 +1,128 @@
+"""What the console's commands share: one clear sentence and an exit code for whatever goes wrong."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+import django.db
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from advancement.criteria.errors import AdvancementError
+
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+class Advance(Protocol):
+    """Takes what is done so far and, where it changed or became known, the total; both in one unit."""
+
+    def __call__(self, done: float, total: float | None = None) -> None:
+        """Show it."""
+
+
+class ConsoleCommand(BaseCommand):
+    """A command that ends with 0, or with one sentence on stderr and 1; with 2 on wrong usage.
+
+    Raise AdvancementError or CommandError for a failure, `usage_error` for wrong arguments. An
+    exception that is neither of these nor the database's is a defect, and keeps its traceback.
+    """
+
+    # Checks of pages, forms and templates say nothing about a command and slow each one down.
+    requires_system_checks = []
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run from a command line: quiet on Ctrl-C and when nobody reads the output any more."""
+        for stream in (sys.stdout, sys.stderr):
+            # A terminal that is not UTF-8 shows titles with escapes instead of failing.
+            if reconfigure := getattr(stream, "reconfigure", None):
+                reconfigure(errors="backslashreplace")
+        try:
+            super().run_from_argv(argv)
+        except KeyboardInterrupt:
+            sys.stderr.write("Interrupted.\n")
+            sys.exit(EXIT_INTERRUPTED)
+        except BrokenPipeError:
+            pass
+        finally:
+            _flush_stdout()
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run the command; refusals and database errors become CommandError with a sentence."""
+        try:
+            return super().execute(*args, **options)
+        except AdvancementError as error:
+            raise CommandError(str(error)) from error
+        except django.db.Error as error:
+            raise CommandError(database_sentence(error)) from error
+
+    @staticmethod
+    def add_json_option(parser: CommandParser) -> None:
+        """Add `--json`; the command then prints with `print_json` and nothing else on stdout."""
+        parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+
+    def print_json(self, value: Mapping[str, Any]) -> None:
+        """Print one JSON object on one line, in ASCII; times and UUIDs as text."""
+        self.stdout.write(json.dumps(value, default=str, allow_nan=False))
+
+    @contextlib.contextmanager
+    def progress(self, label: str, total: float | None = None) -> Iterator[Advance]:
+        """Show a progress bar on stderr while that is a terminal.
+
+        Yields the function to call as the work goes on. `total` is in any unit; None means that the end
+        is not known, or not yet.
+        """
+        if not self.stderr.isatty():
+            yield lambda done, total=None: None
+            return
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(label, total=total)
+            yield lambda done, total=total: bar.update(task, completed=done, total=total)
+
+    @contextlib.contextmanager
+    def phases(self) -> Iterator[Callable[[str, int, int], None]]:
+        """Show on a terminal's stderr how a run gets on: yields a function of phase, done and total."""
+        if not self.stderr.isatty():
+            yield lambda phase, done, total: None
+            return
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("starting", total=None)
+            yield lambda phase, done, total: bar.update(
+                task, description=phase, completed=done, total=total or None
+            )
+
+
+def usage_error(sentence: str) -> CommandError:
+    """Return the error to raise for arguments that do not make sense: exit code 2."""
+    return CommandError(sentence, returncode=EXIT_USAGE)
+
+
+def database_sentence(error: django.db.Error) -> str:
+    """Say in one sentence what is wrong with the database, and what to do where that is known."""
+    detail = (str(error).strip() or type(error).__name__).partition("\n")[0].rstrip(".")
+    state = getattr(error.__cause__, "sqlstate", None)
+    if state in {"42P01", "42703"} or detail.startswith(("no such table", "no such column")):
+        return f"The database is not up to date ({detail}): run manage.py migrate."
+    if state == "55P03" or "database is locked" in detail:
+        return f"Another process is writing to the database ({detail}): try again when it is done."
+    if isinstance(error, django.db.OperationalError | django.db.InterfaceError) and (
+        state is None or state[:2] in {"08", "28", "3D", "57"}
+    ):
+        return f"The database cannot be used ({detail}): is it running, and is DATABASE_URL right?"
+    return f"The database refused this: {detail}."
+
+
+def _flush_stdout() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter flushes once more at exit; let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,17 @@
+"""Print the rules as JSON."""
+
+from typing import Any
+
+from advancement.criteria.rule_json import rules_to_json
+from advancement.management.base import ConsoleCommand
+from advancement.rulebook import current_rules
+
+
+class Command(ConsoleCommand):
+    """Print every rule that is not archived, as its active version says."""
+
+    help = "Print every rule that is not archived as JSON, in the form that import_rules reads."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print the list."""
+        self.stdout.write(rules_to_json(current_rules()), ending="")

@@ -1,0 +1,41 @@
+"""Read rules from a JSON file."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from advancement.importing.rules import read_rules
+from advancement.management.base import ConsoleCommand
+from advancement.rulebook import save_rules
+
+
+class Command(ConsoleCommand):
+    """Add or change the rules of a file; those that are not in it stay as they are."""
+
+    help = "Read a JSON list of rules; each becomes the active version of its rule. One bad rule refuses the file."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("file", metavar="FILE", help="a JSON file, or - for standard input")
+        self.add_json_option(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Read, save and report."""
+        rules = read_rules(options["file"])
+        saved = save_rules(rules, by="import_rules")
+        if options["json"]:
+            self.print_json(
+                {
+                    "added": saved.added,
+                    "changed": saved.changed,
+                    "unchanged": saved.unchanged,
+                    "warnings": saved.warnings,
+                }
+            )
+            return
+        for warning in saved.warnings:
+            self.stderr.write(f"Note: {warning}")
+        self.stdout.write(
+            f"{len(rules)} rules read: {len(saved.added)} new, {len(saved.changed)} changed, "
+            f"{len(saved.unchanged)} unchanged."
+        )

@@ -1,0 +1,119 @@
+"""Run the daily batch by hand, or as the scheduler does."""
+
+import sys
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError, CommandParser
+from django.core.validators import URLValidator
+
+from advancement.criteria.errors import AdvancementError
+from advancement.database.clock import database_now
+from advancement.management.base import ConsoleCommand, usage_error
+from advancement.management.report import print_run
+from advancement.models import Run
+from advancement.models.runs import RunStatus, RunTrigger
+from advancement.runs.schedule import resume_abandoned, run_scheduled
+from advancement.runs.start import RunRequest, check_scope, start_run
+from advancement.runs.summary import summarise
+from advancement.runs.work import work_on
+
+_MAX_BATCH_SIZE = 100_000
+
+
+class Command(ConsoleCommand):
+    """Evaluate the rules and advance the sprouts that have earned it."""
+
+    help = (
+        "Evaluate the active rules and advance the sprouts that have earned it. An extra run, on the "
+        "signals as they are; with --scheduled, today's nightly run, which refreshes the signals first."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument(
+            "--dry-run", action="store_true", help="only plan: change no tier, write no event"
+        )
+        parser.add_argument("--scheduled", action="store_true", help="claim today's UTC date and do its run")
+        parser.add_argument(
+            "--from-tier",
+            action="append",
+            default=[],
+            metavar="TIER",
+            help="a tier to look at; may be repeated",
+        )
+        parser.add_argument(
+            "--lifecycle-model", default="", metavar="MODEL", help="only sprouts of this model"
+        )
+        parser.add_argument("--batch-size", type=int, metavar="N", help="moves applied in one transaction")
+        parser.add_argument("--log-url", default="", metavar="URL", help="where this run's log can be read")
+        self.add_json_option(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run, report, and fail when the run did."""
+        request = self._request(options)
+        try:
+            run, worked = self._run(request, scheduled=options["scheduled"])
+            summary = summarise(run)
+        except Exception as error:
+            if options["json"]:
+                self.print_json(
+                    {"run": None, "status": "failed", "dry_run": request.dry_run, "error": str(error)}
+                )
+            raise
+        if not worked:
+            summary["status"] = "already_claimed"
+        if options["json"]:
+            self.print_json(summary)
+        else:
+            print_run(run, summary, worked=worked)
+        if worked and run.status in {RunStatus.FAILED, RunStatus.HELD}:
+            raise CommandError(_failure(run))
+
+    def _request(self, options: dict[str, Any]) -> RunRequest:
+        if options["scheduled"] and options["dry_run"]:
+            raise usage_error("--scheduled and --dry-run exclude each other: a dry run claims no date.")
+        size = options["batch_size"]
+        if size is not None and not 1 <= size <= _MAX_BATCH_SIZE:
+            raise usage_error(f"--batch-size must be a whole number from 1 to {_MAX_BATCH_SIZE:,}.")
+        if options["log_url"]:
+            try:
+                URLValidator(schemes=["http", "https"])(options["log_url"])
+            except ValidationError:
+                raise usage_error(f"--log-url {options['log_url']!r} is not an http(s) address.") from None
+        request = RunRequest(
+            from_tiers=tuple(options["from_tier"]),
+            lifecycle_model=options["lifecycle_model"],
+            batch_size=size or 0,
+            dry_run=options["dry_run"],
+            log_url=options["log_url"],
+        )
+        if request.from_tiers or request.lifecycle_model:
+            try:
+                check_scope(request.tiers, request.lifecycle_model)
+            except AdvancementError as error:
+                raise usage_error(str(error)) from error
+        return request
+
+    def _run(self, request: RunRequest, *, scheduled: bool) -> tuple[Run, bool]:
+        with self.phases() as progress:
+            if scheduled:
+                return run_scheduled(database_now().date(), request, progress=progress)
+            if not request.dry_run:
+                for resumed in resume_abandoned(progress=progress):
+                    sys.stderr.write(
+                        f"Took up run {resumed.pk}, which had been left unfinished: {resumed.status}.\n"
+                    )
+            run = start_run(request, trigger=RunTrigger.COMMAND)
+            return work_on(run.pk, run.lease_token, progress=progress), True
+
+
+def _failure(run: Run) -> str:
+    if run.status == RunStatus.HELD:
+        return f"Run {run.pk} is held by a guardrail; nothing was applied."
+    done = (
+        f"{run.cursor:,} of {run.moves_planned:,} moves were dealt with and stay"
+        if run.planned_at
+        else "nothing moved"
+    )
+    return f"Run {run.pk} failed: {run.error.rstrip('.')}. {done.capitalize()}; it goes on from there when it is resumed."

@@ -1,0 +1,28 @@
+"""The tables of Grove Console, a module for each group of nouns."""
+
+from advancement.models.events import AdvancementEvent
+from advancement.models.holds import Hold
+from advancement.models.lifecycle import LifecycleModel, Tier
+from advancement.models.rules import AdvancementRule, RuleCriterion, RuleVersion
+from advancement.models.runs import LeftOut, Move, Run, Schedule
+from advancement.models.signals import DirtySprout, SignalAggregation, SignalRefresh
+from advancement.models.sprouts import Sprout, UsageEvent
+
+__all__ = [
+    "AdvancementEvent",
+    "AdvancementRule",
+    "DirtySprout",
+    "Hold",
+    "LeftOut",
+    "LifecycleModel",
+    "Move",
+    "RuleCriterion",
+    "RuleVersion",
+    "Run",
+    "Schedule",
+    "SignalAggregation",
+    "SignalRefresh",
+    "Sprout",
+    "Tier",
+    "UsageEvent",
+]

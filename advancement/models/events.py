@@ -1,0 +1,74 @@
+"""The audit trail: one row for each move of a sprout, inserted once and never changed."""
+
+from django.db import models
+
+from advancement.models.constraints import not_empty, one_of
+
+
+class AdvancementEventType(models.TextChoices):
+    """Who or what moved the sprout."""
+
+    AUTO_ADVANCEMENT = "auto-advancement"
+    MANUAL_OVERRIDE = "manual-override"
+    BULK_ROLLBACK = "bulk-rollback"
+
+
+class AdvancementEvent(models.Model):
+    """A fact: this sprout moved from a tier to another, then, for this reason, on these figures.
+
+    Sprout, rule, operator and run are plain values, so nothing can cascade into the trail or null it.
+    `reverses` names the event that this one takes back. Triggers refuse every change and deletion.
+    """
+
+    sprout_id = models.UUIDField()
+    sprout_title = models.TextField()
+    lifecycle_model_id = models.CharField(max_length=100)
+    revision = models.PositiveIntegerField(help_text="The sprout's revision that this event made.")
+    event_type = models.CharField(max_length=16, choices=AdvancementEventType)
+    from_tier = models.CharField(max_length=100)
+    to_tier = models.CharField(max_length=100)
+    former_tier_updated_at = models.DateTimeField(help_text="Since when it had been in the from tier.")
+    rule_id = models.CharField(max_length=100, null=True)  # noqa: DJ001
+    rule_version = models.PositiveIntegerField(null=True)
+    criteria_met = models.JSONField(default=list)
+    signal_values = models.JSONField(default=dict)
+    operator_id = models.CharField(max_length=150, blank=True)
+    reason = models.TextField(blank=True)
+    reverses = models.ForeignKey(
+        "self", models.PROTECT, null=True, db_index=False, related_name="reversed_by"
+    )
+    run_id = models.BigIntegerField()
+    timestamp = models.DateTimeField()
+
+    class Meta:
+        db_table = "advancement_events"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["sprout_id", "revision"], name="one_event_per_sprout_and_revision"
+            ),
+            models.UniqueConstraint(
+                fields=["reverses"], name="one_reversal_per_event", condition=models.Q(reverses__isnull=False)
+            ),
+            models.CheckConstraint(
+                name="advancement_events_revision_from_1", condition=models.Q(revision__gte=1)
+            ),
+            one_of("advancement_events", "event_type", AdvancementEventType.values),
+            not_empty("advancement_events", "from_tier"),
+            not_empty("advancement_events", "to_tier"),
+            models.CheckConstraint(
+                name="advancement_events_explained",
+                condition=models.Q(
+                    event_type="auto-advancement", rule_id__isnull=False, rule_version__isnull=False
+                )
+                | (~models.Q(event_type="auto-advancement") & ~models.Q(reason="")),
+            ),
+        ]
+        indexes = [
+            # Serves a rule's events in a time range.
+            models.Index(fields=["rule_id", "timestamp"], name="advancement_events_of_rule"),
+            # Serves a run's events, in order.
+            models.Index(fields=["run_id", "id"], name="advancement_events_of_run"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sprout_title}: {self.from_tier} → {self.to_tier}"

@@ -1,0 +1,189 @@
+"""Runs, the moves of their plans, and what was left out of them."""
+
+from django.db import models
+
+from advancement.models.constraints import not_empty, one_of
+from advancement.models.rules import RuleVersion
+from advancement.models.sprouts import Sprout
+
+
+class RunKind(models.TextChoices):
+    """What a run sets out to do."""
+
+    ADVANCEMENT = "advancement"
+    ROLLBACK = "rollback"
+    OVERRIDE = "override"
+
+
+class RunTrigger(models.TextChoices):
+    """What started a run."""
+
+    SCHEDULE = "schedule"
+    CONSOLE = "console"
+    COMMAND = "command"
+
+
+class RunStatus(models.TextChoices):
+    """Where a run stands."""
+
+    PLANNING = "planning"
+    PLANNED = "planned"
+    HELD = "held"
+    APPROVED = "approved"
+    APPLYING = "applying"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    DISCARDED = "discarded"
+    CANCELLED = "cancelled"
+
+
+class Run(models.Model):
+    """One attempt to change tiers: its plan, its progress and its outcome.
+
+    `cursor` is the position of the last move that a committed batch has dealt with, so a run that died
+    goes on from there. Whoever works on the run holds the lease: its token is raised at each taking,
+    and every write of a worker requires the token that it took.
+    """
+
+    kind = models.CharField(max_length=11, choices=RunKind)
+    trigger = models.CharField(max_length=8, choices=RunTrigger)
+    status = models.CharField(max_length=9, choices=RunStatus, default=RunStatus.PLANNING)
+    dry_run = models.BooleanField(default=False, help_text="A plan that is only looked at.")
+    logical_date = models.DateField(null=True, help_text="The UTC date that a scheduled run stands for.")
+
+    from_tiers = models.JSONField(default=list)
+    scope_model_id = models.CharField(max_length=100, blank=True, help_text="Empty: all lifecycle models.")
+    batch_size = models.PositiveIntegerField()
+    log_url = models.URLField(max_length=2000, blank=True)
+    requested_by = models.CharField(max_length=150, blank=True)
+    reason = models.TextField(blank=True)
+
+    as_of = models.DateTimeField(
+        null=True, help_text="The one instant at which signals and holds are judged."
+    )
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    planned_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    retry_at = models.DateTimeField(null=True, help_text="When a failed run is taken up again by itself.")
+    superseded_by = models.ForeignKey("self", models.PROTECT, null=True, related_name="supersedes")
+
+    lease_token = models.PositiveIntegerField(default=0)
+    lease_owner = models.CharField(max_length=200, blank=True)
+    lease_expires_at = models.DateTimeField(null=True)
+
+    moves_planned = models.PositiveIntegerField(default=0)
+    cursor = models.PositiveIntegerField(default=0)
+    evaluated = models.PositiveIntegerField(default=0)
+    advanced = models.PositiveIntegerField(default=0)
+    no_match = models.PositiveIntegerField(default=0)
+    no_signals = models.PositiveIntegerField(default=0)
+    held = models.PositiveIntegerField(default=0)
+    invalid = models.PositiveIntegerField(default=0)
+    blocked = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0)
+    invalid_rules = models.JSONField(default=list)
+    stopped_rules = models.JSONField(default=list)
+
+    class Meta:
+        db_table = "advancement_runs"
+        get_latest_by = "id"
+        constraints = [
+            one_of("advancement_runs", "kind", RunKind.values),
+            one_of("advancement_runs", "trigger", RunTrigger.values),
+            one_of("advancement_runs", "status", RunStatus.values),
+            models.UniqueConstraint(
+                fields=["logical_date"],
+                name="one_scheduled_run_per_date",
+                condition=models.Q(trigger="schedule"),
+            ),
+            models.CheckConstraint(
+                name="advancement_runs_scheduled_with_date",
+                condition=models.Q(trigger="schedule", logical_date__isnull=False)
+                | (~models.Q(trigger="schedule") & models.Q(logical_date__isnull=True)),
+            ),
+            models.UniqueConstraint(
+                fields=["status"],
+                name="one_applying_run",
+                condition=models.Q(status="applying", kind__in=["advancement", "rollback"]),
+            ),
+            models.CheckConstraint(
+                name="advancement_runs_cursor_within_plan",
+                condition=models.Q(cursor__lte=models.F("moves_planned")),
+            ),
+            models.CheckConstraint(
+                name="advancement_runs_batch_size_from_1", condition=models.Q(batch_size__gte=1)
+            ),
+        ]
+        indexes = [models.Index(fields=["status"], name="advancement_runs_by_status")]
+
+    def __str__(self) -> str:
+        return f"run {self.pk}"
+
+
+class Move(models.Model):
+    """One line of a run's plan: this sprout, as read at this revision, from this tier to that one."""
+
+    pk = models.CompositePrimaryKey("run", "position")
+    # Neither key is enforced: a check for each row costs a third of the plan, runs are never deleted
+    # and a sprout may be, in which case the move is recorded as skipped.
+    run = models.ForeignKey(Run, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="moves")
+    position = models.PositiveIntegerField()
+    sprout = models.ForeignKey(
+        Sprout, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    step = models.PositiveSmallIntegerField(default=1)
+    sprout_revision = models.PositiveIntegerField()
+    from_tier = models.CharField(max_length=100)
+    to_tier = models.CharField(max_length=100)
+    rule_version = models.ForeignKey(
+        RuleVersion, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
+    reverses_event_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "advancement_moves"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "sprout", "step"], name="one_move_per_run_sprout_and_step"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sprout_id}: {self.from_tier} → {self.to_tier}"
+
+
+class LeftOut(models.Model):
+    """A candidate that a run did not move, and why; `no_match` and `no_signals` are only counted."""
+
+    run = models.ForeignKey(Run, models.PROTECT, db_index=False, related_name="left_out")
+    sprout_id = models.UUIDField()
+    bucket = models.CharField(max_length=10)
+    reason = models.TextField()
+
+    class Meta:
+        db_table = "advancement_left_out"
+        constraints = [
+            one_of("advancement_left_out", "bucket", ["invalid", "held", "blocked", "skipped", "failed"]),
+            not_empty("advancement_left_out", "reason"),
+        ]
+        indexes = [models.Index(fields=["run", "bucket"], name="advancement_left_out_of_run")]
+
+    def __str__(self) -> str:
+        return f"{self.sprout_id}: {self.bucket}"
+
+
+class Schedule(models.Model):
+    """Since when the built-in schedule is active; nothing before that counts as a missed night."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    activated_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "advancement_schedule"
+        constraints = [models.CheckConstraint(name="one_schedule", condition=models.Q(id=1))]
+
+    def __str__(self) -> str:
+        return f"active since {self.activated_at:%Y-%m-%d %H:%M} UTC"

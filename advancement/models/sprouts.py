@@ -1,0 +1,92 @@
+"""Sprouts and the uses that were observed of them."""
+
+import uuid
+
+from django.db import models
+
+from advancement.models.constraints import not_empty, one_of
+from advancement.models.lifecycle import LifecycleModel
+
+
+class Sprout(models.Model):
+    """A note or document that sits in a tier.
+
+    `tier` is written by `advancement.apply` alone; `initial_tier` never changes. `revision` counts the
+    events and the holds set or released, so that a plan made on an older revision cannot be applied.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    title = models.TextField()
+    lifecycle_model = models.ForeignKey(
+        LifecycleModel, models.PROTECT, db_index=False, related_name="sprouts"
+    )
+    tier = models.CharField(max_length=100)
+    initial_tier = models.CharField(max_length=100, editable=False)
+    revision = models.PositiveIntegerField(default=0, editable=False)
+    tier_updated_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        # No index on tier: it would end heap-only updates on PostgreSQL and does not help the run.
+        db_table = "sprouts"
+        constraints = [not_empty("sprouts", "tier"), not_empty("sprouts", "initial_tier")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class UsageEventType(models.TextChoices):
+    """What was done with the sprout."""
+
+    VIEWED = "sprout_viewed"
+    RETRIEVED = "sprout_retrieved"
+    REFERENCED = "sprout_referenced"
+    SEARCHED = "sprout_searched"
+    RATED = "sprout_rated"
+    EXPORTED = "sprout_exported"
+    PROMOTED = "sprout_promoted"
+    REFINED = "sprout_refined"
+
+
+class Rating(models.TextChoices):
+    """The vote of a `sprout_rated` event."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+class UsageEvent(models.Model):
+    """One observed use of a sprout."""
+
+    id = models.CharField(max_length=200, primary_key=True)
+    sprout = models.ForeignKey(Sprout, models.CASCADE, db_index=False, related_name="usage_events")
+    event_type = models.CharField(max_length=20, choices=UsageEventType)
+    created_at = models.DateTimeField()
+    session_id = models.CharField(max_length=200)
+    user_id = models.CharField(max_length=200, blank=True, default="")
+    lens_id = models.CharField(max_length=200, blank=True, default="")
+    hub_id = models.CharField(max_length=200, blank=True, default="")
+    query_hash = models.CharField(max_length=200, blank=True, default="")
+    rating = models.CharField(max_length=4, blank=True, default="", choices=Rating)
+
+    class Meta:
+        db_table = "usage_events"
+        constraints = [
+            not_empty("usage_events", "id"),
+            not_empty("usage_events", "session_id"),
+            one_of("usage_events", "event_type", UsageEventType.values),
+            models.CheckConstraint(
+                name="usage_events_rating_when_rated",
+                condition=models.Q(event_type="sprout_rated", rating__in=["up", "down"])
+                | (~models.Q(event_type="sprout_rated") & models.Q(rating="")),
+            ),
+        ]
+        indexes = [
+            # Serves aggregation: the events of a dirty sprout.
+            models.Index(fields=["sprout", "created_at"], name="usage_events_of_sprout"),
+            # Serves aggregation: events that entered or left a window since the last refresh.
+            models.Index(fields=["created_at"], name="usage_events_in_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_type} {self.id}"

@@ -1,0 +1,90 @@
+"""The daily schedule: which UTC date is due, who claims it, and what was left lying."""
+
+import logging
+from datetime import UTC, date, datetime, timedelta
+
+from croniter import croniter
+from django.conf import settings
+
+from advancement.criteria.errors import LeaseLost
+from advancement.database.clock import database_now
+from advancement.models import Run, Schedule
+from advancement.models.runs import RunStatus, RunTrigger
+from advancement.runs.lease import abandoned, take_lease
+from advancement.runs.start import RunRequest, claim_date
+from advancement.runs.work import Progress, _silent, work_on
+
+logger = logging.getLogger(__name__)
+
+
+def latest_slot(cron: str, now: datetime) -> datetime:
+    """Return the newest instant at or before `now` at which the schedule fires, in UTC."""
+    slot: datetime = croniter(cron, now.astimezone(UTC) + timedelta(microseconds=1)).get_prev(datetime)
+    return slot
+
+
+def due_date(*, using: str = "default") -> date | None:
+    """Return the UTC date whose scheduled run is due and not there yet, else None.
+
+    Of several missed nights the newest alone is due; nothing before the schedule's first activation is,
+    and the first call activates it.
+    """
+    if settings.ADVANCEMENT_CRON is None:
+        return None
+    now = database_now(using)
+    schedule, _ = Schedule.objects.using(using).get_or_create(id=1, defaults={"activated_at": now})
+    slot = latest_slot(settings.ADVANCEMENT_CRON, now)
+    if slot < schedule.activated_at:
+        return None
+    runs = Run.objects.using(using).filter(trigger=RunTrigger.SCHEDULE, logical_date__gte=slot.date())
+    return None if runs.exists() else slot.date()
+
+
+def something_to_do(*, using: str = "default") -> bool:
+    """Whether a date is due or a run was left lying; cheap enough to ask every minute."""
+    return due_date(using=using) is not None or abandoned(using).exists()
+
+
+def run_scheduled(
+    day: date, request: RunRequest, *, progress: Progress = _silent, using: str = "default"
+) -> tuple[Run, bool]:
+    """Claim a UTC date and do its run; return the run and whether this call worked on it.
+
+    A run of that date that failed, or whose worker died, is resumed; any other is left as it is.
+    """
+    run, mine = claim_date(day, request, using=using)
+    if mine:
+        return work_on(run.pk, run.lease_token, progress=progress, using=using), True
+    token = take_lease(run.pk, using=using)
+    if token is None:
+        return run, False
+    logger.info("Resuming run %s of %s", run.pk, day)
+    return work_on(run.pk, token, progress=progress, using=using), True
+
+
+def resume_abandoned(*, progress: Progress = _silent, using: str = "default") -> list[Run]:
+    """Take over and finish every run that was left lying; return those that this call worked on."""
+    resumed = []
+    for run_id in list(abandoned(using).values_list("pk", flat=True)):
+        if (token := take_lease(run_id, using=using)) is None:
+            continue
+        logger.info("Resuming run %s", run_id)
+        try:
+            resumed.append(work_on(run_id, token, progress=progress, using=using))
+        except LeaseLost:
+            logger.warning("Run %s was taken over by another worker", run_id)
+    return resumed
+
+
+def work_off(*, using: str = "default") -> list[Run]:
+    """Do what is due: resume what was left lying, then the date that is due, if it still is."""
+    runs = resume_abandoned(using=using)
+    if day := due_date(using=using):
+        run, worked = run_scheduled(day, RunRequest(), using=using)
+        runs += [run] if worked else []
+    return runs
+
+
+def is_settled(run: Run) -> bool:
+    """Whether nobody needs to work on the run any more."""
+    return run.status in {RunStatus.SUCCEEDED, RunStatus.DISCARDED, RunStatus.CANCELLED}

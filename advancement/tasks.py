@@ -1,0 +1,24 @@
+"""What the task clusters execute. Wake-ups only: what is to be done stands in our own tables."""
+
+from django_q.brokers import get_broker
+from django_q.tasks import async_task
+
+from advancement.runs.schedule import something_to_do, work_off
+
+RUNS_CLUSTER = "runs"
+
+
+def tick() -> bool:
+    """Once a minute, on the quick cluster: wake up the long-running one when something is due.
+
+    Idempotent; returns whether it woke it up. Wake-ups do not pile up while that cluster is away.
+    """
+    if not something_to_do() or get_broker(RUNS_CLUSTER).queue_size() > 0:
+        return False
+    async_task("advancement.tasks.work", cluster=RUNS_CLUSTER, task_name="advancement work")
+    return True
+
+
+def work() -> list[str]:
+    """On the long-running cluster: resume what was left lying, then do the date that is due."""
+    return [f"run {run.pk} {run.status}" for run in work_off()]

@@ -1,0 +1,36 @@
+"""Views that belong to no page: what a supervisor asks the process."""
+
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from advancement.database.triggers import missing_triggers
+
+
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Answer 200 while the process lives."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Answer 503 without a reachable, migrated database; else 200 with `ok` or `degraded` and why."""
+    try:
+        executor = MigrationExecutor(connection)
+        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        if pending:
+            return _unready("the database is not migrated; run manage.py migrate")
+        missing = missing_triggers(connection)
+    except DatabaseError:
+        return _unready("the database is not reachable")
+    reasons = [f"triggers missing: {', '.join(missing)}; run manage.py migrate"] if missing else []
+    return JsonResponse({"status": "degraded" if reasons else "ok", "reasons": reasons})
+
+
+def _unready(reason: str) -> JsonResponse:
+    return JsonResponse({"status": "unready", "reasons": [reason]}, status=503)

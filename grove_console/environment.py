@@ -1,0 +1,131 @@
+"""Read settings from the environment and say which variable is wrong, and how to mend it."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import environ
+from croniter import croniter
+from django.core.exceptions import ImproperlyConfigured
+
+T = TypeVar("T")
+
+_DURATION = re.compile(r"(?P<amount>\d{1,6})\s*(?P<unit>[smhd]?)")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "": "hours"}
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+def load(dotenv: Path) -> Mapping[str, str]:
+    """Return the environment over the `.env` file; an empty value counts as unset."""
+    values: dict[str, str] = {}
+    if dotenv.is_file() and os.environ.get("GROVE_CONSOLE_READ_DOTENV") != "0":
+        # django-environ writes into the mapping it is given; a scratch one keeps os.environ as it is.
+        scratch = environ.Env()
+        scratch.ENVIRON = values
+        scratch.read_env(str(dotenv))
+    values |= {name: value for name, value in os.environ.items() if value.strip()}
+    return {name: value.strip() for name, value in values.items() if value.strip()}
+
+
+def read(values: Mapping[str, str], name: str, parse: Callable[[str], T], default: T) -> T:
+    """Parse one variable; raise ImproperlyConfigured with a sentence that names it."""
+    if name not in values:
+        return default
+    try:
+        return parse(values[name])
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={values[name]!r} is not usable: {error}") from None
+
+
+def boolean(text: str) -> bool:
+    """Parse a switch."""
+    lowered = text.lower()
+    if lowered in {"1", "true", "yes", "on"}:
+        return True
+    if lowered in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError("write 1 or 0.")
+
+
+def names(text: str) -> list[str]:
+    """Parse a comma-separated list."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def tiers(text: str) -> list[str]:
+    """Parse a comma-separated list of tier slugs."""
+    found = names(text)
+    for slug in found:
+        if not _SLUG.fullmatch(slug):
+            raise ValueError(
+                f"{slug!r} is not a tier slug; write slugs separated by commas, as in sprout,sapling."
+            )
+    if not found:
+        raise ValueError("name at least one tier, as in sprout.")
+    return found
+
+
+def whole_number(low: int, high: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"\d{1,12}", text) or not low <= int(text) <= high:
+            raise ValueError(f"write a whole number from {low} to {high}.")
+        return int(text)
+
+    return parse
+
+
+def optional_limit(text: str) -> int | None:
+    """Parse a whole number of at least 1, or `unlimited`."""
+    return None if text.lower() == "unlimited" else whole_number(1, 10**9)(text)
+
+
+def share(text: str) -> float:
+    """Parse a share above 0 and up to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= 1:
+        raise ValueError("write a number above 0 and up to 1, as in 0.5; 1 switches the guardrail off.")
+    return value
+
+
+def duration(text: str) -> timedelta:
+    """Parse `48h`, `30m` or `2d`; a bare number is hours, 0 is no duration."""
+    match = _DURATION.fullmatch(text.lower())
+    if not match:
+        raise ValueError("write a number and a unit, as in 48h, 90m or 2d; 0 switches it off.")
+    return timedelta(**{_UNITS[match["unit"]]: int(match["amount"])})
+
+
+def daily_cron(text: str) -> str | None:
+    """Parse a cron expression that fires at most once a UTC day, or `off` (None)."""
+    if text.lower() == "off":
+        return None
+    if len(text.split()) != 5 or not croniter.is_valid(text):
+        raise ValueError("write five cron fields in UTC, as in 0 2 * * *, or off.")
+    minutes, hours = croniter.expand(text)[0][:2]
+    if any(len(field) != 1 or field[0] == "*" for field in (minutes, hours)):
+        raise ValueError(
+            "it would fire more than once a UTC day; name one minute and one hour, as in 0 2 * * *."
+        )
+    return text
+
+
+def database(text: str) -> dict[str, Any]:
+    """Parse a database address: postgres://… or sqlite:///…"""
+    scheme = text.partition(":")[0]
+    if scheme not in {"postgres", "postgresql", "sqlite"}:
+        raise ValueError("write postgres://user:password@host:5432/name or sqlite:///path/to/file.")
+    try:
+        config: dict[str, Any] = dict(environ.Env.db_url_config(text))
+    except Exception as error:
+        raise ValueError(f"it is not a database address ({error}).") from None
+    if not config.get("NAME"):
+        raise ValueError("it names no database; end it with /name.")
+    return config

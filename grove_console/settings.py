@@ -1,0 +1,174 @@
+"""Settings of Grove Console; every one that an installation may want to set comes from the environment."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from grove_console import environment as parse
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+_values = parse.load(BASE_DIR / ".env")
+
+DEBUG = parse.read(_values, "DEBUG", parse.boolean, False)
+SECRET_KEY = _values.get("SECRET_KEY", "")
+if not SECRET_KEY:
+    if not DEBUG:
+        raise ImproperlyConfigured(
+            "SECRET_KEY is not set. Put a long random value into the environment or .env "
+            "(python3 -c 'import secrets; print(secrets.token_urlsafe(64))' prints one), "
+            "or set DEBUG=1 to try things out."
+        )
+    SECRET_KEY = "for-trying-out-only-never-used-without-DEBUG"
+_local = ["localhost", "127.0.0.1", "[::1]"] if DEBUG else []
+ALLOWED_HOSTS = parse.read(_values, "ALLOWED_HOSTS", parse.names, _local)
+CSRF_TRUSTED_ORIGINS = parse.read(_values, "CSRF_TRUSTED_ORIGINS", parse.names, [])
+
+# --- Advancement ---------------------------------------------------------------------------------
+ADVANCEMENT_FROM_TIERS = parse.read(_values, "ADVANCEMENT_FROM_TIERS", parse.tiers, ["sprout"])
+ADVANCEMENT_BATCH_SIZE = parse.read(_values, "ADVANCEMENT_BATCH_SIZE", parse.whole_number(1, 100_000), 100)
+ADVANCEMENT_CRON = parse.read(_values, "ADVANCEMENT_CRON", parse.daily_cron, "0 2 * * *")
+ADVANCEMENT_MAX_SHARE = parse.read(_values, "ADVANCEMENT_MAX_SHARE", parse.share, 0.5)
+ADVANCEMENT_MAX_MOVES = parse.read(_values, "ADVANCEMENT_MAX_MOVES", parse.optional_limit, None)
+ADVANCEMENT_MAX_SIGNAL_AGE = parse.read(
+    _values, "ADVANCEMENT_MAX_SIGNAL_AGE", parse.duration, parse.duration("48h")
+)
+# How long a worker that no longer reports is waited for before another takes its run over.
+ADVANCEMENT_LEASE = parse.read(_values, "ADVANCEMENT_LEASE", parse.duration, parse.duration("2m"))
+
+# --- Database ------------------------------------------------------------------------------------
+DATABASE_TRANSACTION_POOLER = parse.read(_values, "DATABASE_TRANSACTION_POOLER", parse.boolean, False)
+_database: dict[str, Any] = parse.read(
+    _values,
+    "DATABASE_URL",
+    parse.database,
+    {"ENGINE": "django.db.backends.sqlite3", "NAME": str(BASE_DIR / "grove.sqlite3")},
+)
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;",
+    } | _database.get("OPTIONS", {})
+    _database["TEST"] = {"NAME": str(BASE_DIR / ".cache" / "test.sqlite3")}
+else:
+    _database |= {
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": DATABASE_TRANSACTION_POOLER,
+    }
+DATABASES = {"default": _database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Django --------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_q",
+    "advancement",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "grove_console.urls"
+WSGI_APPLICATION = "grove_console.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG
+
+# The clusters keep their heartbeat in the cache, so it must be shared between processes.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache_entries"}}
+
+# --- Security, outside DEBUG ---------------------------------------------------------------------
+if not DEBUG:
+    SECURE_SSL_REDIRECT = parse.read(_values, "SECURE_SSL_REDIRECT", parse.boolean, True)
+    if parse.read(_values, "BEHIND_HTTPS_PROXY", parse.boolean, False):
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+
+# --- Task clusters -------------------------------------------------------------------------------
+# `control` wakes up every minute and must stay quick; `runs` does the long work. Redelivery comes
+# `retry` seconds after a task was fetched, so retry must exceed
+# timeout × (1 + ceil((queue_limit + 1) / workers)).
+_LONGEST_RUN = 4 * 3600
+Q_CLUSTER: dict[str, Any] = {
+    "name": "control",
+    "orm": "default",
+    "workers": 1,
+    "timeout": 60,
+    "retry": 240,
+    "queue_limit": 1,
+    "bulk": 1,
+    "ack_failures": True,
+    "max_attempts": 3,
+    "catch_up": False,
+    "time_zone": "UTC",
+    "save_limit": 0,
+    "poll": 0.5,
+    "recycle": 100,
+    "guard_cycle": 0.5,
+    "cache": "default",
+    "label": "Task clusters",
+    "ALT_CLUSTERS": {"runs": {"timeout": _LONGEST_RUN, "retry": 4 * _LONGEST_RUN, "max_attempts": 1}},
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {"advancement": {"handlers": ["console"], "level": "INFO", "propagate": False}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+}

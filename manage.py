@@ -1,0 +1,23 @@
+#!/usr/bin/env python
+"""Run Grove Console's administrative commands."""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Load the settings, say in one sentence what is wrong with them, else run the command."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "grove_console.settings")
+    from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management import execute_from_command_line
+
+    try:
+        _ = settings.INSTALLED_APPS
+    except ImproperlyConfigured as error:
+        sys.exit(f"Grove Console cannot start: {error}")
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Aggregation: usage events in, signals out."""
