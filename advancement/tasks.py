@@ -1,9 +1,13 @@
 """What the task clusters execute. Wake-ups only: what is to be done stands in our own tables."""
 
+import logging
+
 from django_q.brokers import get_broker
 from django_q.tasks import async_task
 
 from advancement.runs.schedule import something_to_do, work_off
+
+logger = logging.getLogger(__name__)
 
 RUNS_CLUSTER = "runs"
 
@@ -21,4 +25,7 @@ def tick() -> bool:
 
 def work() -> list[str]:
     """On the long-running cluster: resume what was left lying, then do the date that is due."""
-    return [f"run {run.pk} {run.status}" for run in work_off()]
+    runs = work_off()
+    for run in runs:
+        logger.info("Run %s is %s. %s", run.pk, run.status, run.error)
+    return [f"run {run.pk} {run.status}" for run in runs]

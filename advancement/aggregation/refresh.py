@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connections, transaction
@@ -16,6 +16,8 @@ from advancement.models.signals import SignalAggregation, SignalRefresh
 
 # So many records are looked through for the previous refresh of each period before giving up on it.
 _HISTORY = 1000
+# Where the window of all time starts.
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 def refresh_signals(
@@ -58,7 +60,7 @@ def lock_signals(using: str = "default") -> None:
 
 
 def _previous_as_of(periods: Sequence[Period], as_of: datetime, using: str) -> datetime | None:
-    """Return the as-of that the signals of all `periods` have reached, or None where only a full one will do."""
+    """Return the as-of that all `periods` have reached, or None where only a full refresh will do."""
     missing = {period.value for period in periods}
     reached: list[datetime] = []
     records = SignalRefresh.objects.using(using).filter(kind=SignalRefresh.Kind.AGGREGATION).order_by("-id")
@@ -88,8 +90,7 @@ class _Refresh:
                 self._execute(statement)
         self._choose_sprouts()
         before = self._sums()
-        for period in self.periods:
-            self._compute(period)
+        self._compute()
         totals = self._totals(before)
         ((sprouts,),) = self._rows(sql.COUNT_SCOPE)
         self._execute(sql.DROP_SCOPE)
@@ -130,13 +131,16 @@ class _Refresh:
         for start in filter(None, map(self._start, self.periods)):
             self._execute(sql.ADD_LEFT, previous_start=start - (self.as_of - previous), start=start)
 
-    def _compute(self, period: Period) -> None:
-        self._execute(sql.REMOVE_ROWS, period=period.value)
-        bounds = {"as_of": self.as_of, "computed_at": self.started_at}
-        start = self._start(period)
-        if start is not None:
-            bounds["start"] = start
-        self._execute(sql.upsert(period, self.connection.vendor), **bounds)
+    def _compute(self) -> None:
+        """Write the rows of the sprouts in scope, and remove those of sprouts with later events only."""
+        starts = {period.value: self._start(period) or _EVER for period in self.periods}
+        self._execute(sql.remove_rows(self.periods))
+        self._execute(
+            sql.upsert(self.periods, self.connection.vendor),
+            as_of=self.as_of,
+            computed_at=self.started_at,
+            **starts,
+        )
 
     def _start(self, period: Period) -> datetime | None:
         days = WINDOW_DAYS[period]
@@ -161,18 +165,17 @@ class _Refresh:
     def _postgresql(self) -> bool:
         return self.connection.vendor == "postgresql"
 
-    def _execute(self, statement: str, **parameters: datetime | str) -> None:
+    def _execute(self, statement: str, **parameters: datetime) -> None:
         with self.connection.cursor() as cursor:
             cursor.execute(statement, self._adapted(parameters))
 
     def _rows(self, statement: str) -> list[tuple[Any, ...]]:
         with self.connection.cursor() as cursor:
             cursor.execute(statement)
-            return cursor.fetchall()
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
-    def _adapted(self, parameters: Mapping[str, datetime | str]) -> dict[str, Any]:
+    def _adapted(self, parameters: Mapping[str, datetime]) -> dict[str, Any]:
         """Return instants in the form in which Django stores them in this database."""
         adapt = self.connection.ops.adapt_datetimefield_value
-        return {
-            name: adapt(value) if isinstance(value, datetime) else value for name, value in parameters.items()
-        }
+        return {name: adapt(value) for name, value in parameters.items()}

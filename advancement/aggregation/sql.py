@@ -12,7 +12,7 @@ from advancement.models.signals import COUNT_COLUMNS
 
 # Advisory lock of PostgreSQL: one writer of signals at a time.
 LOCK: Final = "SELECT pg_advisory_xact_lock(727446001)"
-# A refresh sorts events by sprout: 4 MB, the default, would spill; compiling its plans costs more than it saves.
+# Events are sorted by sprout: in 4 MB, the default, that spills. Compiling the plans costs more than it saves.
 TUNE: Final = ("SET LOCAL work_mem = '128MB'", "SET LOCAL jit = off")
 
 CREATE_CANDIDATES: Final = (
@@ -40,24 +40,22 @@ DROP_CANDIDATES: Final = "DROP TABLE refresh_candidates"
 DROP_SCOPE: Final = "DROP TABLE refresh_scope"
 
 _SCOPE: Final = (
-    "CREATE TEMP TABLE refresh_scope AS "
-    "SELECT sprout_id, min(created_at) <= %(as_of)s AS counted FROM usage_events{only} GROUP BY sprout_id"
+    "CREATE TEMP TABLE refresh_scope AS SELECT s.id AS sprout_id, s.lifecycle_model_id, "
+    "(SELECT min(e.created_at) FROM usage_events e WHERE e.sprout_id = s.id) <= %(as_of)s AS counted "
+    "FROM sprouts s{only}"
 )
-# In scope are sprouts with usage events only; `counted` tells whether any of them is up to as-of.
+# `counted` tells whether a sprout has usage events up to as-of; it is null without any usage events, and
+# the rows of such a sprout are left alone.
 CREATE_FULL_SCOPE: Final = _SCOPE.format(only="")
-CREATE_SCOPE: Final = _SCOPE.format(only=" WHERE sprout_id IN (SELECT sprout_id FROM refresh_candidates)")
+CREATE_SCOPE: Final = _SCOPE.format(only=" WHERE s.id IN (SELECT sprout_id FROM refresh_candidates)")
 
 COUNT_SCOPE: Final = "SELECT count(*) FROM refresh_scope WHERE counted"
-REMOVE_ROWS: Final = (
-    "DELETE FROM signal_aggregations WHERE period = %(period)s "
-    "AND sprout_id IN (SELECT sprout_id FROM refresh_scope WHERE NOT counted)"
-)
 # Summed as doubles, like the totals of all: the integer sum of SQLite can overflow.
+_SUMS: Final = ", ".join(f"coalesce(sum(CAST(a.{c} AS double precision)), 0)" for c in COUNT_COLUMNS)
 SUM_SCOPE: Final = (
-    f"SELECT s.lifecycle_model_id, {', '.join(f'coalesce(sum(CAST(a.{c} AS double precision)), 0)' for c in COUNT_COLUMNS)} "
-    "FROM refresh_scope r "
+    f"SELECT r.lifecycle_model_id, {_SUMS} FROM refresh_scope r "
     f"JOIN signal_aggregations a ON a.sprout_id = r.sprout_id AND a.period = '{Period.ALL_TIME.value}' "
-    "JOIN sprouts s ON s.id = r.sprout_id GROUP BY s.lifecycle_model_id"
+    "GROUP BY r.lifecycle_model_id"
 )
 
 
@@ -65,6 +63,15 @@ def take_dirty(vendor: str) -> tuple[str, ...]:
     """Return the statements that move the dirty sprouts into the candidates."""
     # SQLite has no DELETE … RETURNING inside a statement, and needs none: its refresh is the only writer.
     return (_TAKE_DIRTY,) if vendor == "postgresql" else (READ_DIRTY, FORGET_DIRTY)
+
+
+def remove_rows(periods: Sequence[Period]) -> str:
+    """Return the statement that deletes the rows of sprouts in scope whose events are all after as-of."""
+    names = ", ".join(f"'{period.value}'" for period in periods)
+    return (
+        f"DELETE FROM signal_aggregations WHERE period IN ({names}) "
+        "AND sprout_id IN (SELECT sprout_id FROM refresh_scope WHERE NOT counted)"
+    )
 
 
 def upsert(periods: Sequence[Period], vendor: str) -> str:

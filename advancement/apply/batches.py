@@ -1,6 +1,7 @@
 """Apply a run's plan batch by batch, each batch in one transaction that moves the run's cursor on."""
 
 from collections.abc import Callable
+
 from django.conf import settings
 from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
@@ -63,7 +64,7 @@ class Applier:
     def _position(self) -> tuple[int, int]:
         run = Run.objects.using(self._using).get(pk=self._run.pk)
         if run.lease_token != self._token or run.status != RunStatus.APPLYING:
-            raise LeaseLost(run.pk)
+            raise LeaseLost
         return run.cursor, run.moves_planned
 
     def _apply_batch(self, low: int, high: int) -> int:
@@ -114,7 +115,7 @@ class Applier:
             },
         )
         if cursor.rowcount != 1:
-            raise LeaseLost(self._run.pk)
+            raise LeaseLost
 
     def _lock_rules(self, cursor: CursorWrapper) -> None:
         # Until the commit nobody can edit, disable or archive a rule of this plan. SQLite's immediate

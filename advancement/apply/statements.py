@@ -89,8 +89,8 @@ def insert_events_on_sqlite(run: Run, using: str) -> Fragment:
     """
     eligible = Fragment.of(eligible_moves(run, using), using)
     sql = f"""
-        WITH eligible ({_EVENT_COLUMNS}) AS ({eligible.sql})
         INSERT INTO advancement_events ({_EVENT_COLUMNS}, {_CONSTANT_COLUMNS})
+        WITH eligible ({_EVENT_COLUMNS}) AS ({eligible.sql})
         SELECT {_columns("e")}, {_CONSTANT_VALUES}, STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')
         FROM eligible AS e
     """

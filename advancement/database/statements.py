@@ -82,7 +82,7 @@ class Statement:
         # A lost connection takes its prepared statements along, so remember where this one was made.
         if self._prepared_on is self._connection.connection:
             return
-        numbers = {name: f"${number}" for number, name in enumerate(self._variables, start=1)}
+        numbers = {name: f"${number}" for number, name in enumerate(self._variables, 1)}
         sql = self._fragment.sql
         for name, mark in numbers.items():
             sql = sql.replace(f"%({name})s", mark)

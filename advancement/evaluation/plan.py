@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import BigIntegerField, Case, Exists, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
+from advancement.criteria.errors import LeaseLost
 from advancement.criteria.validation import split_by_validity
 from advancement.database.clock import database_now
 from advancement.database.statements import Fragment
@@ -71,8 +72,9 @@ def make_plan(run: Run, token: int, *, using: str = "default") -> None:
 
     Everything is read from one snapshot. Raise LeaseLost when `token` is no longer the run's.
     """
+    outermost = not connections[using].in_atomic_block
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
-        _prepare_session(cursor, using)
+        _prepare_session(cursor, using, outermost=outermost)
         as_of = database_now(using)
         ladders = lifecycles(using)
         versions, invalid_rules = _usable_versions(ladders, using)
@@ -86,11 +88,12 @@ def make_plan(run: Run, token: int, *, using: str = "default") -> None:
         _publish(run, token, as_of, moves, counts, invalid_rules, using)
 
 
-def _prepare_session(cursor: CursorWrapper, using: str) -> None:
-    if connections[using].vendor == "postgresql":
+def _prepare_session(cursor: CursorWrapper, using: str, *, outermost: bool) -> None:
+    if connections[using].vendor != "postgresql":
+        return
+    if outermost:  # the level can only be set before a transaction's first query
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        cursor.execute("SET LOCAL jit = off")
-        cursor.execute("SET LOCAL work_mem = '128MB'")
+    cursor.execute("SET LOCAL jit = off; SET LOCAL work_mem = '128MB'")
 
 
 def _usable_versions(
@@ -105,7 +108,7 @@ def _usable_versions(
 
 def _store_outcomes(cursor: CursorWrapper, sprouts: "QuerySet[Sprout]", using: str) -> None:
     # On SQLite the order of the table is the better order of the moves, on PostgreSQL that of the keys.
-    fragment = Fragment.of(sprouts.values_list("pk", "revision", "tier", "outcome"), using)
+    fragment = Fragment.of(sprouts.values_list("id", "revision", "tier", "outcome"), using)
     _drop_outcomes(cursor)
     cursor.execute(
         f"CREATE TEMPORARY TABLE {_OUTCOMES} AS "
@@ -184,4 +187,4 @@ def _publish(
         )
         != 1
     ):
-        raise LeaseLost(run)
+        raise LeaseLost

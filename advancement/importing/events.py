@@ -10,7 +10,8 @@ from advancement.importing.outcome import BadRow
 from advancement.importing.staging import GOOD, TABLE, Check, Column, Staging
 from advancement.models.sprouts import Rating, UsageEventType
 
-_EVENT_TYPES = frozenset(UsageEventType.values)
+# A dict: looked up for each row, and listed in its order.
+_EVENT_TYPES = dict.fromkeys(UsageEventType.values)
 _RATINGS = Rating.values
 _LONGEST = values.MAX_IDENTIFIER
 

@@ -43,7 +43,7 @@ def import_file(
             return run.execute(started)
     except BadFile as fault:
         where = name if fault.line is None else f"{name}, line {fault.line:,}"
-        raise ImportRefused(Outcome(name, kept=False, problems=[_printable(f"{where}: {fault}.")])) from fault
+        raise ImportRefused(Outcome(name, kept=False, problems=[_sentence(where, str(fault))])) from fault
 
 
 class _Import:
@@ -149,7 +149,7 @@ class _Import:
 
     def _problems(self) -> list[str]:
         found = self._staging.problems(MAX_PROBLEMS)
-        return [_printable(f"{self._name}, line {line:,}: {problem}.") for line, problem in found]
+        return [_sentence(f"{self._name}, line {line:,}", problem) for line, problem in found]
 
     def _outcome(self, merged: Merged, rejected_file: str | None) -> Outcome:
         rejected, repeated = self._staging.rejected(), self._staging.repeated()
@@ -167,5 +167,6 @@ class _Import:
         )
 
 
-def _printable(sentence: str) -> str:
+def _sentence(where: str, reason: str) -> str:
+    sentence = f"{where}: {reason}" + ("" if reason.endswith((".", "?")) else ".")
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in sentence)

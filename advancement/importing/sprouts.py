@@ -27,10 +27,11 @@ class SproutImporter(Importer):
     def __init__(self, using: str, now: datetime) -> None:
         super().__init__(using, now)
         self._time = values.TimeParser(now)
-        models = LifecycleModel.objects.using(using).filter(archived_at=None)
+        models = LifecycleModel.objects.using(using).filter(archived_at=None).order_by("slug")
         self._tiers: dict[str, list[str]] = {slug: [] for slug in models.values_list("slug", flat=True)}
-        for model, tier in Tier.objects.using(using).values_list("lifecycle_model_id", "slug"):
-            self._tiers.setdefault(model, []).append(tier)
+        tiers = Tier.objects.using(using).filter(lifecycle_model__archived_at=None).order_by("position")
+        for model, tier in tiers.values_list("lifecycle_model_id", "slug"):
+            self._tiers[model].append(tier)
 
     def parse(self, fields: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the values of a sprout."""

@@ -17,6 +17,8 @@ MAX_DAYS_AHEAD: Final = 366
 _UUID: Final = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _WHOLE: Final = re.compile(r"([+-]?)0*(\d+)(?:\.0*)?", re.ASCII)
 _DECIMAL: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+# Years, months and days; a week or a day of the year is more likely to be a slip.
+_DATE: Final = re.compile(r"(?:\d{4}-\d\d-\d\d|\d{8})(?:[Tt ].+)?", re.ASCII)
 _BOOLEANS: Final = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
@@ -79,7 +81,7 @@ class TimeParser:
 
     def __call__(self, value: object, name: str) -> str:
         """Return an ISO 8601 time as `2026-01-13 18:39:52.123456` in UTC; without zone it is UTC."""
-        if not isinstance(value, str) or not value.isascii() or value[10:11] not in {"T", "t", " ", ""}:
+        if not isinstance(value, str) or not _DATE.fullmatch(value):
             raise _not_a_time(value, name)
         try:
             time = datetime.fromisoformat(value)

@@ -32,6 +32,8 @@ class ConsoleCommand(BaseCommand):
 
     # Checks of pages, forms and templates say nothing about a command and slow each one down.
     requires_system_checks = []
+    # Set by Django, which its type stubs do not tell.
+    _called_from_command_line: bool
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run from a command line: quiet on Ctrl-C and when nobody reads the output any more."""
@@ -51,6 +53,16 @@ class ConsoleCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run the command; refusals and database errors become CommandError with a sentence."""
+        try:
+            return self._execute(*args, **options)
+        except CommandError as error:
+            if not self._called_from_command_line or options.get("traceback"):
+                raise
+            # Django would put the name of the exception in front.
+            self.stderr.write(str(error))
+            sys.exit(error.returncode)
+
+    def _execute(self, *args: Any, **options: Any) -> str | None:
         try:
             return super().execute(*args, **options)
         except AdvancementError as error:

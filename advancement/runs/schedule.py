@@ -12,7 +12,7 @@ from advancement.models import Run, Schedule
 from advancement.models.runs import RunStatus, RunTrigger
 from advancement.runs.lease import abandoned, take_lease
 from advancement.runs.start import RunRequest, claim_date
-from advancement.runs.work import Progress, _silent, work_on
+from advancement.runs.work import Progress, silent, work_on
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def something_to_do(*, using: str = "default") -> bool:
 
 
 def run_scheduled(
-    day: date, request: RunRequest, *, progress: Progress = _silent, using: str = "default"
+    day: date, request: RunRequest, *, progress: Progress = silent, using: str = "default"
 ) -> tuple[Run, bool]:
     """Claim a UTC date and do its run; return the run and whether this call worked on it.
 
@@ -62,7 +62,7 @@ def run_scheduled(
     return work_on(run.pk, token, progress=progress, using=using), True
 
 
-def resume_abandoned(*, progress: Progress = _silent, using: str = "default") -> list[Run]:
+def resume_abandoned(*, progress: Progress = silent, using: str = "default") -> list[Run]:
     """Take over and finish every run that was left lying; return those that this call worked on."""
     resumed = []
     for run_id in list(abandoned(using).values_list("pk", flat=True)):

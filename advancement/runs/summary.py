@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Count
 
-from advancement.models import AdvancementEvent, Run, RuleVersion
+from advancement.models import AdvancementEvent, RuleVersion, Run
 from advancement.models.runs import RunStatus
 
 _NOT_APPLIED = {RunStatus.PLANNED, RunStatus.HELD, RunStatus.APPROVED, RunStatus.DISCARDED}
@@ -43,17 +43,23 @@ def summarise(run: Run, *, using: str = "default") -> dict[str, Any]:
 
 
 def _planned_by_rule(run: Run, using: str) -> list[dict[str, Any]]:
-    counted = (
-        run.moves.using(using).order_by().values_list("rule_version").annotate(count=Count("position"))
-    )
+    counted = run.moves.using(using).order_by().values_list("rule_version").annotate(count=Count("position"))
     return _lines(dict(counted.values_list("rule_version", "count")), using)
 
 
 def _applied_by_rule(run: Run, using: str) -> list[dict[str, Any]]:
     events = AdvancementEvent.objects.using(using).filter(run_id=run.pk)
-    counted = events.order_by().values("rule_id", "rule_version", "from_tier", "to_tier").annotate(n=Count("id"))
+    counted = (
+        events.order_by().values("rule_id", "rule_version", "from_tier", "to_tier").annotate(n=Count("id"))
+    )
     lines = [
-        {"rule": c["rule_id"], "version": c["rule_version"], "from": c["from_tier"], "to": c["to_tier"], "count": c["n"]}
+        {
+            "rule": c["rule_id"],
+            "version": c["rule_version"],
+            "from": c["from_tier"],
+            "to": c["to_tier"],
+            "count": c["n"],
+        }
         for c in counted
     ]
     return sorted(lines, key=lambda line: str(line["rule"]))

@@ -6,11 +6,18 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from django.db import IntegrityError, InterfaceError, OperationalError, connections, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connections,
+    transaction,
+)
 
 from advancement.aggregation.refresh import refresh_signals
 from advancement.apply import Applier
-from advancement.criteria.errors import AnotherRunApplies, LeaseLost
+from advancement.criteria.errors import AdvancementError, AnotherRunApplies, LeaseLost
 from advancement.database.clock import ClockTimestamp, database_now
 from advancement.evaluation.plan import make_plan
 from advancement.models import LeftOut, Run
@@ -32,11 +39,11 @@ _FIRST_RETRY: Final = timedelta(minutes=1)
 _LONGEST_RETRY: Final = timedelta(hours=1)
 
 
-def _silent(phase: str, done: int, total: int) -> None:
+def silent(phase: str, done: int, total: int) -> None:
     """Report to nobody."""
 
 
-def work_on(run_id: int, token: int, *, progress: Progress = _silent, using: str = "default") -> Run:
+def work_on(run_id: int, token: int, *, progress: Progress = silent, using: str = "default") -> Run:
     """Bring a run to its end under the lease `token`; return it as it then stands.
 
     Errors of the database that may pass are retried; whatever else goes wrong, or does not pass, ends
@@ -48,8 +55,10 @@ def work_on(run_id: int, token: int, *, progress: Progress = _silent, using: str
         _retrying(worker.advance, using)
     except LeaseLost:
         raise
+    except (AdvancementError, DatabaseError, InterfaceError) as error:
+        worker.fail(error)
     except Exception as error:
-        logger.exception("Run %s failed", run_id)
+        logger.exception("Run %s failed on a defect", run_id)
         worker.fail(error)
     return worker.run
 
@@ -106,7 +115,7 @@ class _Worker:
         """End the run as failed, keep the error, and say when it is tried again."""
         _drop_connection(self._using)
         waits = min(_FIRST_RETRY * 2 ** min(self.run.attempts - 1, 10), _LONGEST_RETRY)
-        message = str(error).strip() or type(error).__name__
+        message = str(error).strip().partition("\n")[0] or type(error).__name__
         self._update(
             status=RunStatus.FAILED,
             error=message,

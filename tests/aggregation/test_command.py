@@ -41,7 +41,7 @@ def test_a_time_without_zone_is_utc(db: None, text: str) -> None:
         (["--period", "last_year"], "invalid choice: 'last_year'"),
         (["--as-of", "yesterday"], "'yesterday' is not a time; write it as in"),
         (["--as-of", "2026-02-30"], "'2026-02-30' is not a time; write it as in"),
-        (["--as-of", "0001-01-01"], "'0001-01-01' is not a time; write it as in"),
+        (["--as-of", "0001-01-01"], "'0001-01-01' lies too far off; write a year from"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_two(

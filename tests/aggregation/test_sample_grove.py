@@ -11,8 +11,8 @@ from django.db.models import Sum
 
 from advancement.aggregation import refresh_signals
 from advancement.models import SignalAggregation, Sprout, UsageEvent
-from tests.aggregation.oracle import expected_rows
 from tests.aggregation.conftest import stored_rows
+from tests.aggregation.oracle import expected_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "advancement" / "sample_grove"

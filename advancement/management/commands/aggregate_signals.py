@@ -12,6 +12,9 @@ from advancement.criteria.signals import Period
 from advancement.management.base import ConsoleCommand
 from advancement.models import SignalRefresh
 
+# Within these, no window and no time zone leads out of the calendar.
+_FIRST_YEAR, _LAST_YEAR = 1900, 9998
+
 
 class Command(ConsoleCommand):
     """Compute the signals from the usage events, for all three periods unless told."""
@@ -39,7 +42,7 @@ class Command(ConsoleCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Refresh and print the record."""
         periods = [Period(period) for period in options["periods"] or Period]
-        with self.progress("Aggregating signals", None):
+        with self.progress("Aggregating signals"):
             record = refresh_signals(periods=periods, as_of=options["as_of"], full=options["full"])
         if options["json"]:
             self.print_json(_summary(record))
@@ -55,6 +58,10 @@ def _instant(text: str) -> datetime:
         found = None
     if found is None:
         raise ArgumentTypeError(f"{text!r} is not a time; write it as in 2026-03-06T00:00:00Z or 2026-03-06.")
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+        raise ArgumentTypeError(
+            f"{text!r} lies too far off; write a year from {_FIRST_YEAR} to {_LAST_YEAR}."
+        )
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 

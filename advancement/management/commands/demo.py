@@ -1,0 +1,180 @@
+"""Show on the sample grove what the console does; `make demo` runs this."""
+
+import csv
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+from django.db.models import Count
+
+import advancement
+from advancement.criteria.rules import CriterionDefinition
+from advancement.criteria.sentences import criterion_sentence
+from advancement.criteria.wording import format_number
+from advancement.management.base import ConsoleCommand
+from advancement.management.report import print_run
+from advancement.models import AdvancementEvent, AdvancementRule, RuleVersion, Run, Sprout
+from advancement.models.events import AdvancementEventType
+
+OPERATOR: Final = "operator"
+# Known to everybody, hence only under DEBUG.
+PASSWORD: Final = "grove-demo"
+SAMPLE: Final = Path(advancement.__file__).parent / "sample_grove"
+# While the sample was in use; now, nothing would have happened in the last 30 days.
+AS_OF: Final = "2026-03-06T00:00:00Z"
+
+
+class Command(ConsoleCommand):
+    """Load the sample grove, then plan and do a run, step by step, with the commands that anybody has."""
+
+    help = "Load the sample grove and show a dry run and a real run. For trying out, under DEBUG."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Take the steps, each with a heading and a sentence; nothing is changed when it refuses."""
+        if not settings.DEBUG:
+            raise CommandError(
+                "The demo makes an operator whose password everybody knows, so it needs DEBUG=1. "
+                "Never load it where a real grove is."
+            )
+        _refuse_other_groves()
+        self._prepare()
+        self._load()
+        self._aggregate()
+        self._plan()
+        self._run()
+        self._explain()
+        self._invite()
+
+    def _heading(self, title: str, sentence: str) -> None:
+        self.stdout.write(f"\n{self.style.MIGRATE_HEADING(title)}\n{sentence}\n")
+        self.stdout.flush()
+
+    def _prepare(self) -> None:
+        self._heading("1 · Prepare", "The tables, and somebody who can sign in.")
+        call_command("migrate", verbosity=0, interactive=False)
+        users = get_user_model()._default_manager
+        if users.filter(username=OPERATOR).exists():
+            self.stdout.write(f"The tables are up to date, and {OPERATOR} can sign in.")
+            return
+        get_user_model().objects.create_superuser(OPERATOR, password=PASSWORD)
+        self.stdout.write(f"The tables are ready, and {OPERATOR} was added, who can sign in.")
+
+    def _load(self) -> None:
+        self._heading(
+            "2 · Load the sample grove",
+            "Real documents of a public repository as sprouts, what was done with them as usage events,\n"
+            "and six rules. Loading them again changes nothing.",
+        )
+        files = (
+            ("import_sprouts", "sprouts.csv"),
+            ("import_events", "usage_events.jsonl.gz"),
+            ("import_rules", "rules.json"),
+        )
+        for command, name in files:
+            call_command(command, str(SAMPLE / name), stdout=self.stdout, stderr=self.stderr)
+
+    def _aggregate(self) -> None:
+        self._heading(
+            "3 · Aggregate the signals",
+            "Usage events become the numbers that rules test, as they stood when the sample was in use.",
+        )
+        call_command("aggregate_signals", "--as-of", AS_OF, stdout=self.stdout, stderr=self.stderr)
+
+    def _plan(self) -> None:
+        self._heading(
+            "4 · Look before: a dry run",
+            "Evaluates the rules and plans the moves, without making one.",
+        )
+        self._advance("--dry-run")
+
+    def _run(self) -> None:
+        self._heading(
+            "5 · Advance: a real run",
+            "Plans in the same way, then applies the plan. Every move is written down with its reason.",
+        )
+        summary = self._advance()
+        if summary["advanced"] == 0:
+            self._nothing_more()
+
+    def _advance(self, *arguments: str) -> dict[str, Any]:
+        """Run the batch, show it as the command does to anybody, and return its figures."""
+        answer = StringIO()
+        call_command("run_advancement", "--json", *arguments, stdout=answer, stderr=self.stderr)
+        summary: dict[str, Any] = json.loads(answer.getvalue())
+        print_run(Run.objects.get(pk=summary["run"]), summary, worked=True)
+        return summary
+
+    def _nothing_more(self) -> None:
+        moved = AdvancementEvent.objects.filter(event_type=AdvancementEventType.AUTO_ADVANCEMENT)
+        by_rule = moved.order_by("rule_id").values_list("rule_id").annotate(count=Count("id"))
+        figures = ", ".join(f"{rule} {count:,}" for rule, count in by_rule.values_list("rule_id", "count"))
+        self.stdout.write(
+            "\nNothing more advances: what had earned it has moved already, and the signals are the same.\n"
+            f"The events of the earlier moves remain, {moved.count():,} in all ({figures})."
+        )
+
+    def _explain(self) -> None:
+        event = _example()
+        if event is None:
+            return
+        rule = RuleVersion.objects.get(rule=event.rule_id, number=event.rule_version)
+        self._heading("6 · Ask why", "Each move can be explained from its event. One of them:")
+        self.stdout.write(f"  {event.sprout_title}: {event.from_tier} → {event.to_tier}")
+        need = "any of these suffices" if rule.logic == "OR" else "all of these are needed"
+        self.stdout.write(f"  by “{rule.title}” ({event.rule_id}, version {event.rule_version}); {need}:")
+        for criterion in event.criteria_met:
+            self.stdout.write(f"    {_criterion_line(criterion)}")
+
+    def _invite(self) -> None:
+        self._heading("7 · Open the console", "make console serves it at http://127.0.0.1:8000/")
+        operator = get_user_model()._default_manager.get(username=OPERATOR)
+        if operator.check_password(PASSWORD):
+            self.stdout.write(f"Sign in as {OPERATOR} with the password {PASSWORD}")
+        else:
+            self.stdout.write(f"Sign in as {OPERATOR}; the password was changed, and the demo left it so.")
+
+
+def _refuse_other_groves() -> None:
+    """Raise CommandError when the database holds anything but the sample, before a thing is changed."""
+    if Sprout._meta.db_table not in connection.introspection.table_names():
+        return
+    if Sprout.objects.exclude(pk__in=_sample_ids()).exists():
+        raise CommandError(
+            "This database holds a grove that is not the sample, and the demo does not mix them. "
+            "Leave DATABASE_URL empty or name another database to try things out."
+        )
+    if AdvancementRule.objects.exists() and not Sprout.objects.exists():
+        raise CommandError(
+            "This database holds rules of a grove to come, and the demo does not mix them with the sample's. "
+            "Leave DATABASE_URL empty or name another database to try things out."
+        )
+
+
+def _sample_ids() -> set[UUID]:
+    with (SAMPLE / "sprouts.csv").open(encoding="utf-8", newline="") as file:
+        return {UUID(row["id"]) for row in csv.DictReader(file)}
+
+
+def _example() -> AdvancementEvent | None:
+    """Return an automatic advancement, the same at each call as long as there are no new ones."""
+    events = AdvancementEvent.objects.filter(event_type=AdvancementEventType.AUTO_ADVANCEMENT)
+    by_rule = events.order_by().values_list("rule_id").annotate(count=Count("id"))
+    busiest = by_rule.order_by("-count", "rule_id").values_list("rule_id", flat=True).first()
+    return events.filter(rule_id=busiest).order_by("sprout_title", "id").first()
+
+
+def _criterion_line(criterion: dict[str, Any]) -> str:
+    """Say a criterion of an event with its actual value, as in `✓ citations ≥ 3: 7`."""
+    definition = CriterionDefinition(
+        criterion["signal"], criterion["operator"], criterion["threshold"], criterion["period"]
+    )
+    actual = criterion["actual"]
+    shown = "unknown" if actual is None else format_number(actual)
+    return f"{'✓' if criterion['met'] else '✗'} {criterion_sentence(definition)}: {shown}"

@@ -1,0 +1,121 @@
+"""Run a few programs side by side, as children that start together and stop together."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+_POLL_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to start: a name for people, the command line, and what its environment has besides ours."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    keep_open: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A program that ended by itself, and how: the exit code, or minus the signal that killed it."""
+
+    name: str
+    code: int
+
+
+@dataclass
+class _Request:
+    """How often somebody asked to stop."""
+
+    count: int = 0
+
+
+def run_together(programs: Sequence[Program], *, grace: float, started: Callable[[], None]) -> Ended | None:
+    """Run the programs until SIGINT or SIGTERM, or until one ends by itself; then stop them all.
+
+    Returns the one that ended by itself, or None. Each gets `grace` seconds after SIGTERM, then SIGKILL;
+    who asks twice does not want to wait for that.
+    """
+    children: list[tuple[Program, subprocess.Popen[bytes]]] = []
+    with _stop_requests() as request:
+        try:
+            children += ((program, child) for program in programs if (child := _start(program)))
+            started()
+            return _wait(children, request)
+        finally:
+            _stop([child for _, child in children], grace, request)
+
+
+@contextlib.contextmanager
+def _stop_requests() -> Iterator[_Request]:
+    request = _Request()
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        request.count += 1
+
+    former = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield request
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _start(program: Program) -> subprocess.Popen[bytes]:
+    # A session of its own: Ctrl-C reaches us alone, and what a child leaves behind can be killed by group.
+    return subprocess.Popen(
+        program.command,
+        env={**os.environ, **program.environment},
+        stdin=subprocess.DEVNULL,
+        pass_fds=program.keep_open,
+        start_new_session=True,
+        preexec_fn=_end_with_parent(os.getpid()) if sys.platform == "linux" else None,
+    )
+
+
+def _end_with_parent(parent: int) -> Callable[[], None]:
+    """Return what makes a child get SIGTERM when its parent dies, however that dies."""
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+    def prepare() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before the line above
+            os._exit(1)
+
+    return prepare
+
+
+def _wait(children: list[tuple[Program, subprocess.Popen[bytes]]], request: _Request) -> Ended | None:
+    while not request.count:
+        for program, child in children:
+            if (code := child.poll()) is not None:
+                return Ended(program.name, code)
+        time.sleep(_POLL_SECONDS)
+    return None
+
+
+def _stop(children: Sequence[subprocess.Popen[bytes]], grace: float, request: _Request) -> None:
+    for child in children:
+        child.terminate()
+    deadline = time.monotonic() + grace
+    asked = request.count
+    while any(child.poll() is None for child in children):
+        if time.monotonic() > deadline or request.count > max(asked, 1):
+            break
+        time.sleep(_POLL_SECONDS)
+    for child in children:
+        # Also where the child itself has ended: its own children may have not.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()

@@ -1,0 +1,1 @@
+"""Imports of sprouts, usage events and signals."""
