@@ -86,7 +86,7 @@ class _Refresh:
     def run(self) -> SignalRefresh:
         """Choose the sprouts, compute their rows and write the record."""
         if self._postgresql:
-            for statement in sql.TUNE:
+            for statement in sql.TUNE if self.previous is None else (*sql.TUNE, sql.TUNE_INCREMENTAL):
                 self._execute(statement)
         self._choose_sprouts()
         before = self._sums()
