@@ -73,11 +73,10 @@ def move_on_postgresql(run: Run, using: str) -> Fragment:
             SET tier = e.to_tier, revision = e.revision, tier_updated_at = STATEMENT_TIMESTAMP()
             FROM eligible AS e
             WHERE s.id = e.sprout_id AND s.revision = e.revision - 1
-            RETURNING s.id
+            RETURNING e.*
         )
         INSERT INTO advancement_events ({_EVENT_COLUMNS}, {_CONSTANT_COLUMNS})
-        SELECT {_columns("e")}, {_CONSTANT_VALUES}, STATEMENT_TIMESTAMP()
-        FROM eligible AS e JOIN moved ON moved.id = e.sprout_id
+        SELECT {_EVENT_COLUMNS}, {_CONSTANT_VALUES}, STATEMENT_TIMESTAMP() FROM moved
     """
     return Fragment(sql, {**eligible.constants, "run": run.pk})
 
@@ -91,8 +90,8 @@ def insert_events_on_sqlite(run: Run, using: str) -> Fragment:
     sql = f"""
         INSERT INTO advancement_events ({_EVENT_COLUMNS}, {_CONSTANT_COLUMNS})
         WITH eligible ({_EVENT_COLUMNS}) AS ({eligible.sql})
-        SELECT {_columns("e")}, {_CONSTANT_VALUES}, STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')
-        FROM eligible AS e
+        SELECT {_EVENT_COLUMNS}, {_CONSTANT_VALUES}, STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')
+        FROM eligible
     """
     return Fragment(sql, {**eligible.constants, "run": run.pk})
 
@@ -136,6 +135,3 @@ def record_skipped(run: Run, using: str) -> Fragment:
     """
     return Fragment(sql, {**holds.constants, "run": run.pk})
 
-
-def _columns(alias: str) -> str:
-    return ", ".join(f"{alias}.{name.strip()}" for name in _EVENT_COLUMNS.split(","))

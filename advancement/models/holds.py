@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from advancement.models.constraints import not_empty
+from advancement.models.rules import AdvancementRule
 from advancement.models.sprouts import Sprout
 
 if TYPE_CHECKING:
@@ -17,10 +18,10 @@ class HoldQuerySet(models.QuerySet["Hold"]):
 
     def in_force(self, at: "datetime") -> "HoldQuerySet":
         """Return holds not released, not past their date, and whose rule has no newer active version."""
-        newer = Q(rule__active_version__number__gt=models.F("rule_version"))
-        return self.filter(Q(until__isnull=True) | Q(until__gt=at), released_at__isnull=True).exclude(
-            newer & Q(rule__isnull=False)
+        newer = AdvancementRule.objects.filter(
+            pk=OuterRef("rule"), active_version__number__gt=OuterRef("rule_version")
         )
+        return self.filter(~Exists(newer), Q(until__isnull=True) | Q(until__gt=at), released_at__isnull=True)
 
 
 class Hold(models.Model):
@@ -32,7 +33,7 @@ class Hold(models.Model):
     sprout = models.ForeignKey(Sprout, models.CASCADE, related_name="holds")
     reason = models.TextField()
     until = models.DateTimeField(null=True, blank=True)
-    rule = models.ForeignKey("AdvancementRule", models.PROTECT, null=True, blank=True, related_name="+")
+    rule = models.ForeignKey(AdvancementRule, models.PROTECT, null=True, blank=True, related_name="+")
     rule_version = models.PositiveIntegerField(null=True, blank=True)
     set_at = models.DateTimeField()
     set_by = models.CharField(max_length=150)

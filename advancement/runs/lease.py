@@ -16,6 +16,12 @@ from advancement.models.runs import RunStatus
 # One planning transaction cannot report on its way, so its lease is as long as the longest plan may take.
 PLANNING_LEASE: Final = timedelta(minutes=10)
 UNFINISHED: Final = (RunStatus.PLANNING, RunStatus.PLANNED, RunStatus.APPROVED, RunStatus.APPLYING)
+# A run that has been taken up so often and whose worker died again is put off like one that failed, so
+# that whatever kills its workers does not keep the other runs from their turn.
+MOST_ATTEMPTS: Final = 5
+
+_FIRST_RETRY: Final = timedelta(minutes=1)
+_LONGEST_RETRY: Final = timedelta(hours=1)
 
 
 def owner() -> str:
@@ -27,6 +33,11 @@ def lease_for(status: str) -> timedelta:
     """Return how long a worker in this state may stay silent."""
     lease: timedelta = settings.ADVANCEMENT_LEASE
     return max(PLANNING_LEASE, lease) if status == RunStatus.PLANNING else lease
+
+
+def waiting_time(attempts: int) -> timedelta:
+    """Return how long a run that failed so many times is left alone: 1 minute, doubled up to 1 hour."""
+    return min(_FIRST_RETRY * 2 ** min(max(attempts - 1, 0), 10), _LONGEST_RETRY)
 
 
 def abandoned(using: str = "default") -> "QuerySet[Run]":
@@ -48,24 +59,52 @@ def take_lease(run_id: int, *, using: str = "default") -> int | None:
     A failed run goes on where it stopped: with its plan when it has one.
     """
     with transaction.atomic(using=using):
-        run = Run.objects.using(using).select_for_update().filter(pk=run_id).first()
-        if run is None or not _is_free(run, using):
+        run = _lock_free(run_id, using)
+        if run is None:
             return None
         if run.status == RunStatus.FAILED:
             run.status = RunStatus.PLANNED if run.planned_at else RunStatus.PLANNING
-        Run.objects.using(using).filter(pk=run_id).update(
+        _hand_over(
+            run,
+            using,
             status=run.status,
-            lease_token=F("lease_token") + 1,
             lease_owner=owner(),
             lease_expires_at=ClockTimestamp() + lease_for(run.status),
             attempts=F("attempts") + 1,
             error="",
             retry_at=None,
+            finished_at=None,
         )
         return run.lease_token + 1
 
 
-def _is_free(run: Run, using: str) -> bool:
-    if run.status == RunStatus.FAILED:
+def put_off_if_deadly(run_id: int, *, using: str = "default") -> bool:
+    """Fail a run whose workers died time and again, to be tried later; return whether it was one."""
+    with transaction.atomic(using=using):
+        run = _lock_free(run_id, using)
+        if run is None or run.status == RunStatus.FAILED or run.attempts < MOST_ATTEMPTS:
+            return False
+        _hand_over(
+            run,
+            using,
+            status=RunStatus.FAILED,
+            lease_expires_at=None,
+            error=f"Its worker ended without a word, at attempt {run.attempts}.",
+            retry_at=ClockTimestamp() + waiting_time(run.attempts),
+            finished_at=ClockTimestamp(),
+        )
         return True
-    return abandoned(using).filter(pk=run.pk).exists()
+
+
+def _lock_free(run_id: int, using: str) -> Run | None:
+    """Lock the run's row and return it, when nobody works on it."""
+    run = Run.objects.using(using).select_for_update().filter(pk=run_id).first()
+    if run is None:
+        return None
+    free = run.status == RunStatus.FAILED or abandoned(using).filter(pk=run_id).exists()
+    return run if free else None
+
+
+def _hand_over(run: Run, using: str, **values: object) -> None:
+    """Update the run under a new token, which shuts its former worker out."""
+    Run.objects.using(using).filter(pk=run.pk).update(lease_token=F("lease_token") + 1, **values)

@@ -9,8 +9,8 @@ from django.conf import settings
 from advancement.criteria.errors import LeaseLost
 from advancement.database.clock import database_now
 from advancement.models import Run, Schedule
-from advancement.models.runs import RunStatus, RunTrigger
-from advancement.runs.lease import abandoned, take_lease
+from advancement.models.runs import RunTrigger
+from advancement.runs.lease import abandoned, put_off_if_deadly, take_lease
 from advancement.runs.start import RunRequest, claim_date
 from advancement.runs.work import Progress, silent, work_on
 
@@ -63,9 +63,15 @@ def run_scheduled(
 
 
 def resume_abandoned(*, progress: Progress = silent, using: str = "default") -> list[Run]:
-    """Take over and finish every run that was left lying; return those that this call worked on."""
+    """Take over and finish every run that was left lying; return those that this call worked on.
+
+    One whose workers died time and again is put off instead.
+    """
     resumed = []
     for run_id in list(abandoned(using).values_list("pk", flat=True)):
+        if put_off_if_deadly(run_id, using=using):
+            logger.error("Run %s is put off: its workers died time and again", run_id)
+            continue
         if (token := take_lease(run_id, using=using)) is None:
             continue
         logger.info("Resuming run %s", run_id)
@@ -83,8 +89,3 @@ def work_off(*, using: str = "default") -> list[Run]:
         run, worked = run_scheduled(day, RunRequest(), using=using)
         runs += [run] if worked else []
     return runs
-
-
-def is_settled(run: Run) -> bool:
-    """Whether nobody needs to work on the run any more."""
-    return run.status in {RunStatus.SUCCEEDED, RunStatus.DISCARDED, RunStatus.CANCELLED}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connections, transaction
 
 from advancement.criteria.errors import AdvancementError
 from advancement.criteria.wording import advice, quoted
@@ -38,6 +38,7 @@ def start_run(request: RunRequest, *, trigger: RunTrigger, using: str = "default
 
     Raise AdvancementError for an unknown model or tier, or when the audit trail is not protected.
     """
+    check_triggers(using)
     check_scope(request.tiers, request.lifecycle_model, using)
     return _insert(request, trigger, None, using)
 
@@ -54,13 +55,13 @@ def claim_date(day: date, request: RunRequest, *, using: str = "default") -> tup
         with transaction.atomic(using=using):
             return _insert(request, RunTrigger.SCHEDULE, day, using), True
     except IntegrityError:
-        return existing.get(), False
+        if run := existing.first():
+            return run, False
+        raise
 
 
 def check_scope(tiers: tuple[str, ...], lifecycle_model: str, using: str = "default") -> None:
-    """Raise AdvancementError when a tier or the model does not exist, or triggers are missing."""
-    from django.db import connections
-
+    """Raise AdvancementError when a tier or the model does not exist."""
     ladders = lifecycles(using)
     if lifecycle_model and lifecycle_model not in ladders:
         raise AdvancementError(
@@ -71,6 +72,10 @@ def check_scope(tiers: tuple[str, ...], lifecycle_model: str, using: str = "defa
     for tier in tiers:
         if tier not in known:
             raise AdvancementError(f"The tier {quoted(tier)} is unknown, {advice(tier, known)}.")
+
+
+def check_triggers(using: str = "default") -> None:
+    """Raise AdvancementError when the triggers that protect the audit trail are missing."""
     if missing := missing_triggers(connections[using]):
         raise AdvancementError(
             f"The audit trail is not protected: triggers are missing ({', '.join(missing)}). "

@@ -3,40 +3,32 @@
 import logging
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Final
 
-from django.db import (
-    DatabaseError,
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    connections,
-    transaction,
-)
+import django.db
+from django.db import IntegrityError, transaction
 
 from advancement.aggregation.refresh import refresh_signals
 from advancement.apply import Applier
 from advancement.criteria.errors import AdvancementError, AnotherRunApplies, LeaseLost
 from advancement.database.clock import ClockTimestamp, database_now
+from advancement.database.limits import limit_idling
 from advancement.evaluation.plan import make_plan
 from advancement.models import LeftOut, Run
 from advancement.models.events import AdvancementEvent
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
-from advancement.runs.lease import lease_for
-from advancement.runs.start import check_scope
+from advancement.runs.lease import lease_for, waiting_time
+from advancement.runs.retry import drop_connection, first_line, retrying
+from advancement.runs.start import check_scope, check_triggers
 
 logger = logging.getLogger(__name__)
 
 # Phase, moves made, moves in all.
 Progress = Callable[[str, int, int], None]
 
-# Seconds to wait before each further try after a database error that may pass by itself.
-RETRY_DELAYS: Final = (5, 15, 30)
-TRANSIENT: Final = (OperationalError, InterfaceError)
-
-_FIRST_RETRY: Final = timedelta(minutes=1)
-_LONGEST_RETRY: Final = timedelta(hours=1)
+# Seconds to wait for another run that is being applied, before this one fails, to be resumed later.
+PATIENCE: Final = 30.0
+_POLL: Final = 0.5
 
 
 def silent(phase: str, done: int, total: int) -> None:
@@ -52,32 +44,15 @@ def work_on(run_id: int, token: int, *, progress: Progress = silent, using: str 
     """
     worker = _Worker(run_id, token, progress, using)
     try:
-        _retrying(worker.advance, using)
+        retrying(worker.advance, lambda: worker.standing, using=using)
     except LeaseLost:
         raise
-    except (AdvancementError, DatabaseError, InterfaceError) as error:
+    except (AdvancementError, django.db.Error) as error:
         worker.fail(error)
     except Exception as error:
         logger.exception("Run %s failed on a defect", run_id)
         worker.fail(error)
     return worker.run
-
-
-def _retrying(step: Callable[[], None], using: str) -> None:
-    for delay in RETRY_DELAYS:
-        try:
-            return step()
-        except TRANSIENT as error:
-            logger.warning("Database error, next try in %s s: %s", delay, error)
-            _drop_connection(using)
-            time.sleep(delay)
-    return step()
-
-
-def _drop_connection(using: str) -> None:
-    # Inside somebody else's transaction the connection is theirs to keep.
-    if not connections[using].in_atomic_block:
-        connections[using].close()
 
 
 class _Worker:
@@ -88,6 +63,8 @@ class _Worker:
         self._token = token
         self._progress = progress
         self._using = using
+        # How far the run has got, as far as this worker has seen.
+        self.standing: tuple[str, int] | None = None
 
     @property
     def run(self) -> Run:
@@ -96,44 +73,56 @@ class _Worker:
 
     def advance(self) -> None:
         """Refresh, plan and apply, whatever of it is left to do."""
-        run = self.run
-        if run.lease_token != self._token:
-            raise LeaseLost
+        run = self._renew()
         if run.status == RunStatus.PLANNING:
             self._plan(run)
-            run = self.run
+            run = self._renew()
         if run.dry_run:
             self._release()
             return
         if run.status in {RunStatus.PLANNED, RunStatus.APPROVED}:
+            if run.trigger == RunTrigger.SCHEDULE:
+                self._supersede_older()
             self._start_applying()
-            run = self.run
+            run = self._renew()
         if run.status == RunStatus.APPLYING:
             self._apply(run)
 
     def fail(self, error: Exception) -> None:
         """End the run as failed, keep the error, and say when it is tried again."""
-        _drop_connection(self._using)
-        waits = min(_FIRST_RETRY * 2 ** min(self.run.attempts - 1, 10), _LONGEST_RETRY)
-        message = str(error).strip().partition("\n")[0] or type(error).__name__
+        drop_connection(self._using)
         self._update(
             status=RunStatus.FAILED,
-            error=message,
-            retry_at=ClockTimestamp() + waits,
+            error=first_line(error),
+            retry_at=ClockTimestamp() + waiting_time(self.run.attempts),
             lease_expires_at=None,
             finished_at=database_now(self._using),
         )
 
+    def _renew(self) -> Run:
+        """Return the run as it stands, its lease renewed; raise LeaseLost when another worker has it.
+
+        A batch renews the lease with its commit alone, so a try that follows a failed one does it here.
+        """
+        run = self.run
+        if run.lease_token != self._token:
+            raise LeaseLost
+        if run.lease_expires_at is not None:  # None: it is at its end
+            self._update(lease_expires_at=ClockTimestamp() + lease_for(run.status))
+        self.standing = (run.status, run.cursor)
+        return run
+
     def _plan(self, run: Run) -> None:
+        check_triggers(self._using)
         check_scope(tuple(run.from_tiers), run.scope_model_id, self._using)
         if run.trigger == RunTrigger.SCHEDULE:
             self._progress("refreshing signals", 0, 0)
-            refresh_signals(using=self._using)
+            with transaction.atomic(using=self._using):
+                limit_idling(self._using)
+                refresh_signals(using=self._using)
+            self._renew()
         self._progress("planning", 0, 0)
-        self._update(lease_expires_at=ClockTimestamp() + lease_for(RunStatus.PLANNING))
         make_plan(run, self._token, using=self._using)
-        if run.trigger == RunTrigger.SCHEDULE:
-            self._supersede_older()
 
     def _supersede_older(self) -> None:
         """Drop the open moves of older runs that failed or wait for a decision: this plan is newer."""
@@ -147,6 +136,22 @@ class _Worker:
         )
 
     def _start_applying(self) -> None:
+        """Become the one run that is being applied; wait a little while another one is."""
+        deadline = time.monotonic() + PATIENCE
+        while (other := self._try_to_start()) is not None:
+            if time.monotonic() >= deadline:
+                raise AnotherRunApplies(f"Run {other.pk} is still being applied")
+            self._progress(f"waiting for run {other.pk}", 0, 0)
+            time.sleep(_POLL)
+            self._renew()
+
+    def _try_to_start(self) -> Run | None:
+        """Become the run that is being applied, or return the one that is."""
+        others = Run.objects.using(self._using).filter(
+            status=RunStatus.APPLYING, kind__in=[RunKind.ADVANCEMENT, RunKind.ROLLBACK]
+        )
+        if other := others.first():
+            return other
         try:
             with transaction.atomic(using=self._using):
                 self._update(
@@ -154,15 +159,22 @@ class _Worker:
                     lease_expires_at=ClockTimestamp() + lease_for(RunStatus.APPLYING),
                 )
         except IntegrityError:
-            raise AnotherRunApplies from None
+            if other := others.first():
+                return other
+            raise
+        return None
 
     def _apply(self, run: Run) -> None:
         applier = Applier(run, self._token, using=self._using)
         try:
-            applier.apply_all(lambda done, total: self._progress("advancing", done, total))
+            applier.apply_all(self._advanced)
         finally:
             applier.close()
         self._finish()
+
+    def _advanced(self, done: int, total: int) -> None:
+        self.standing = (RunStatus.APPLYING, done)
+        self._progress("advancing", done, total)
 
     def _finish(self) -> None:
         events = AdvancementEvent.objects.using(self._using).filter(run_id=self._id)
