@@ -2,6 +2,7 @@
 
 import logging
 
+from django.db import DatabaseError
 from django_q.brokers import get_broker
 from django_q.tasks import async_task
 
@@ -17,7 +18,12 @@ def tick() -> bool:
 
     Idempotent; returns whether it woke it up. Wake-ups do not pile up while that cluster is away.
     """
-    if not something_to_do() or get_broker(RUNS_CLUSTER).queue_size() > 0:
+    try:
+        due = something_to_do()
+    except DatabaseError as error:  # a migration is still to come, or the server is away
+        logger.error("The schedule cannot be looked at: %s", str(error).partition("\n")[0])
+        return False
+    if not due or get_broker(RUNS_CLUSTER).queue_size() > 0:
         return False
     async_task("advancement.tasks.work", cluster=RUNS_CLUSTER, task_name="advancement work")
     return True

@@ -22,10 +22,12 @@ def load(dotenv: Path) -> Mapping[str, str]:
     """Return the environment over the `.env` file; an empty value counts as unset."""
     values: dict[str, str] = {}
     if dotenv.is_file() and os.environ.get("GROVE_CONSOLE_READ_DOTENV") != "0":
-        # django-environ writes into the mapping it is given; a scratch one keeps os.environ as it is.
-        scratch = environ.Env()
-        scratch.ENVIRON = values
-        scratch.read_env(str(dotenv))
+
+        class Dotenv(environ.Env):  # type: ignore[misc]  # untyped
+            # read_env is a class method that writes into this mapping; os.environ stays as it is.
+            ENVIRON = values
+
+        Dotenv.read_env(str(dotenv))
     values |= {name: value for name, value in os.environ.items() if value.strip()}
     return {name: value.strip() for name, value in values.items() if value.strip()}
 

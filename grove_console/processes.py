@@ -50,7 +50,8 @@ def run_together(programs: Sequence[Program], *, grace: float, started: Callable
     children: list[tuple[Program, subprocess.Popen[bytes]]] = []
     with _stop_requests() as request:
         try:
-            children += ((program, child) for program in programs if (child := _start(program)))
+            # One by one, so that those already started are stopped when another cannot be.
+            children.extend((program, _start(program)) for program in programs)
             started()
             return _wait(children, request)
         finally:

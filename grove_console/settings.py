@@ -20,16 +20,17 @@ if not SECRET_KEY:
             "or set DEBUG=1 to try things out."
         )
     SECRET_KEY = "for-trying-out-only-never-used-without-DEBUG"
-_local = ["localhost", "127.0.0.1", "[::1]"] if DEBUG else []
+_local: list[str] = ["localhost", "127.0.0.1", "[::1]"] if DEBUG else []
 ALLOWED_HOSTS = parse.read(_values, "ALLOWED_HOSTS", parse.names, _local)
-CSRF_TRUSTED_ORIGINS = parse.read(_values, "CSRF_TRUSTED_ORIGINS", parse.names, [])
+CSRF_TRUSTED_ORIGINS: list[str] = parse.read(_values, "CSRF_TRUSTED_ORIGINS", parse.names, [])
 
 # --- Advancement ---------------------------------------------------------------------------------
 ADVANCEMENT_FROM_TIERS = parse.read(_values, "ADVANCEMENT_FROM_TIERS", parse.tiers, ["sprout"])
 ADVANCEMENT_BATCH_SIZE = parse.read(_values, "ADVANCEMENT_BATCH_SIZE", parse.whole_number(1, 100_000), 100)
-ADVANCEMENT_CRON = parse.read(_values, "ADVANCEMENT_CRON", parse.daily_cron, "0 2 * * *")
+_nightly: str | None = "0 2 * * *"
+ADVANCEMENT_CRON = parse.read(_values, "ADVANCEMENT_CRON", parse.daily_cron, _nightly)
 ADVANCEMENT_MAX_SHARE = parse.read(_values, "ADVANCEMENT_MAX_SHARE", parse.share, 0.5)
-ADVANCEMENT_MAX_MOVES = parse.read(_values, "ADVANCEMENT_MAX_MOVES", parse.optional_limit, None)
+ADVANCEMENT_MAX_MOVES: int | None = parse.read(_values, "ADVANCEMENT_MAX_MOVES", parse.optional_limit, None)
 ADVANCEMENT_MAX_SIGNAL_AGE = parse.read(
     _values, "ADVANCEMENT_MAX_SIGNAL_AGE", parse.duration, parse.duration("48h")
 )

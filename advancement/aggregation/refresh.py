@@ -12,6 +12,7 @@ from advancement.aggregation import sql
 from advancement.aggregation.totals import Totals, shifted_totals, totals_of_scope
 from advancement.criteria.signals import WINDOW_DAYS, Period
 from advancement.database.clock import database_now
+from advancement.database.locks import lock_signals
 from advancement.models.signals import SignalAggregation, SignalRefresh
 
 # So many records are looked through for the previous refresh of each period before giving up on it.
@@ -45,18 +46,6 @@ def refresh_signals(
         window_end = as_of or started_at
         previous = None if full or as_of else _previous_as_of(chosen, window_end, using)
         return _Refresh(connections[using], chosen, window_end, previous, started_at).run()
-
-
-def lock_signals(using: str = "default") -> None:
-    """Wait until no other transaction writes signals and keep others out until this one ends.
-
-    For every writer of signals whose record states totals. To be called first in a transaction, so that
-    the statements after it see what the other writer committed.
-    """
-    # SQLite needs nothing: its transactions begin by locking the database against other writers.
-    if connections[using].vendor == "postgresql":
-        with connections[using].cursor() as cursor:
-            cursor.execute(sql.LOCK)
 
 
 def _previous_as_of(periods: Sequence[Period], as_of: datetime, using: str) -> datetime | None:

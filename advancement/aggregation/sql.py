@@ -10,8 +10,6 @@ from advancement.aggregation import formulas
 from advancement.criteria.signals import Period
 from advancement.models.signals import COUNT_COLUMNS
 
-# Advisory lock of PostgreSQL: one writer of signals at a time.
-LOCK: Final = "SELECT pg_advisory_xact_lock(727446001)"
 # Events are sorted by sprout, which spills in 4 MB, the default. Compiling the plans does not pay.
 TUNE: Final = ("SET LOCAL work_mem = '128MB'", "SET LOCAL jit = off")
 # A few sprouts' events lie all over a large table. At 4, the default made for spinning disks, one sprout in a

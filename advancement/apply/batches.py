@@ -1,9 +1,10 @@
 """Apply a run's plan batch by batch, each batch in one transaction that moves the run's cursor on."""
 
+import contextlib
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.backends.utils import CursorWrapper
 
 from advancement.apply import statements
@@ -54,11 +55,15 @@ class Applier:
             progress(cursor, total)
 
     def close(self) -> None:
-        """Give back what the connection still holds for this run."""
-        self._move.close()
-        if self._limited is not None and self._limited is self._connection.connection:
-            with self._connection.cursor() as cursor:
-                cursor.execute("RESET statement_timeout; RESET idle_in_transaction_session_timeout")
+        """Give back what the connection still holds for this run, unless the connection is lost.
+
+        It then holds nothing any more, and the error that broke it is the one to report.
+        """
+        with contextlib.suppress(OperationalError, InterfaceError):
+            self._move.close()
+            if self._limited is not None and self._limited is self._connection.connection:
+                with self._connection.cursor() as cursor:
+                    cursor.execute("RESET statement_timeout; RESET idle_in_transaction_session_timeout")
         self._limited = None
 
     def _position(self) -> tuple[int, int]:

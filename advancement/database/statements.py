@@ -20,9 +20,9 @@ class Variable(Expression):
         super().__init__(output_field=output_field)
         self.name = name
 
-    def as_sql(self, compiler: SQLCompiler, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: SQLCompiler, connection: Any) -> tuple[str, tuple[str | int, ...]]:
         """Leave a mark among the parameters that `Fragment` recognises."""
-        return "%s", [_Mark(self.name)]
+        return "%s", (_Mark(self.name),)
 
 
 class _Mark(str):

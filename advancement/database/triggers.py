@@ -10,6 +10,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 APPEND_ONLY_TABLES: Final = ("advancement_events", "rule_versions", "rule_criteria")
 
+# An event that is given to another sprout makes both of them dirty.
+_CHANGES_OF_USAGE: Final = (("INSERT", "NEW"), ("UPDATE", "NEW"), ("UPDATE", "OLD"), ("DELETE", "OLD"))
+
 _POSTGRESQL_FUNCTIONS: Final = (
     """
     CREATE OR REPLACE FUNCTION grove_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -50,8 +53,8 @@ def _postgresql_triggers() -> dict[tuple[str, str], str]:
         "WHEN (NEW.initial_tier IS DISTINCT FROM OLD.initial_tier) "
         "EXECUTE FUNCTION grove_keep_initial_tier()"
     )
-    for operation, rows in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
-        found["usage_events", f"usage_events_dirty_{operation.lower()}"] = (
+    for operation, rows in _CHANGES_OF_USAGE:
+        found["usage_events", f"usage_events_dirty_{operation}_{rows}".lower()] = (
             f"AFTER {operation} ON usage_events REFERENCING {rows} TABLE AS changed "
             "FOR EACH STATEMENT EXECUTE FUNCTION grove_note_dirty_sprouts()"
         )
@@ -73,8 +76,8 @@ def _sqlite_triggers() -> dict[tuple[str, str], str]:
         "BEFORE UPDATE OF initial_tier ON sprouts WHEN NEW.initial_tier IS NOT OLD.initial_tier "
         "BEGIN SELECT RAISE(ABORT, 'initial_tier of a sprout never changes'); END"
     )
-    for operation, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
-        found["usage_events", f"usage_events_dirty_{operation.lower()}"] = (
+    for operation, row in _CHANGES_OF_USAGE:
+        found["usage_events", f"usage_events_dirty_{operation}_{row}".lower()] = (
             f"AFTER {operation} ON usage_events BEGIN INSERT INTO signal_dirty_sprouts (sprout_id) "
             f"SELECT {row}.sprout_id WHERE NOT EXISTS "
             f"(SELECT 1 FROM signal_dirty_sprouts WHERE sprout_id = {row}.sprout_id); END"

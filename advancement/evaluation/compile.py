@@ -42,7 +42,7 @@ _LOOKUPS: "Final[dict[str, type[Lookup[Any]]]]" = {
 
 def with_signals(queryset: "QuerySet[_Row]", sprout: str = "") -> "QuerySet[_Row]":
     """Join the signals of each period under the period's name; `sprout` is the path to the sprout."""
-    return queryset.annotate(
+    prepared: QuerySet[_Row] = queryset.annotate(
         **{
             period.value: FilteredRelation(
                 f"{sprout}signal_aggregations",
@@ -51,6 +51,7 @@ def with_signals(queryset: "QuerySet[_Row]", sprout: str = "") -> "QuerySet[_Row
             for period in Period
         }
     )
+    return prepared
 
 
 class CompiledRules:

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from advancement.criteria.errors import LeaseLost
 from advancement.criteria.validation import split_by_validity
 from advancement.database.clock import database_now
+from advancement.database.limits import limit_idling
 from advancement.database.statements import Fragment
 from advancement.evaluation.compile import CompiledRules, with_signals
 from advancement.models import Hold, RuleVersion, Run, Sprout
@@ -52,19 +53,19 @@ def _in_own_ladder(ladders: dict[str, list[str]]) -> Q:
 
 def judged(
     scope: Scope, rules: CompiledRules, ladders: dict[str, list[str]], as_of: datetime
-) -> "QuerySet[Sprout]":
-    """Return the candidates with their `outcome`: the buckets are tried in the order of the design."""
+) -> "QuerySet[Sprout, Any]":
+    """Return id, revision, tier and outcome of the candidates; buckets are tried in the design's order."""
     held = Exists(Hold.objects.in_force(as_of).filter(sprout=OuterRef("pk")))
     nothing = Q(all_time__isnull=True, last_30d__isnull=True, last_7d__isnull=True)
-    return with_signals(candidates(scope, ladders)).annotate(
-        outcome=Case(
-            When(~_in_own_ladder(ladders), then=Value(INVALID)),
-            When(held, then=Value(HELD)),
-            When(nothing, then=Value(NO_SIGNALS)),
-            default=Coalesce(rules.winner(), Value(NO_MATCH)),
-            output_field=BigIntegerField(),
-        )
+    outcome = Case(
+        When(~_in_own_ladder(ladders), then=Value(INVALID)),
+        When(held, then=Value(HELD)),
+        When(nothing, then=Value(NO_SIGNALS)),
+        default=Coalesce(rules.winner(), Value(NO_MATCH)),
+        output_field=BigIntegerField(),
     )
+    sprouts = with_signals(candidates(scope, ladders)).annotate(outcome=outcome)
+    return sprouts.values_list("id", "revision", "tier", "outcome")
 
 
 def make_plan(run: Run, token: int, *, using: str = "default") -> None:
@@ -94,6 +95,8 @@ def _prepare_session(cursor: CursorWrapper, using: str, *, outermost: bool) -> N
     if outermost:  # the level can only be set before a transaction's first query
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     cursor.execute("SET LOCAL jit = off; SET LOCAL work_mem = '128MB'")
+    # The keys of its uncommitted moves would keep whoever takes the run over waiting.
+    limit_idling(using)
 
 
 def _usable_versions(
@@ -106,9 +109,9 @@ def _usable_versions(
     return [version for version in versions if version.rule_id in slugs], invalid
 
 
-def _store_outcomes(cursor: CursorWrapper, sprouts: "QuerySet[Sprout]", using: str) -> None:
+def _store_outcomes(cursor: CursorWrapper, sprouts: "QuerySet[Sprout, Any]", using: str) -> None:
     # On SQLite the order of the table is the better order of the moves, on PostgreSQL that of the keys.
-    fragment = Fragment.of(sprouts.values_list("id", "revision", "tier", "outcome"), using)
+    fragment = Fragment.of(sprouts, using)
     _drop_outcomes(cursor)
     cursor.execute(
         f"CREATE TEMPORARY TABLE {_OUTCOMES} AS "

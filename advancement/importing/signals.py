@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from advancement.criteria.signals import MAX_DAYS, SIGNALS, Period, Unit
 from advancement.database.clock import database_now
+from advancement.database.locks import lock_signals
 from advancement.importing import values
 from advancement.importing.events import unknown_sprout
 from advancement.importing.importer import Importer, Merged
@@ -74,6 +75,7 @@ class SignalImporter(Importer):
 
     def merge(self, staging: Staging) -> Merged:
         """Replace the stored rows that differ and add the new ones."""
+        lock_signals(self.using)
         compared = staging.names[2:-1]
         same_row = "a.sprout_id = r.sprout_id AND a.period = r.period"
         computed = "COALESCE(r.computed_at, %s)"

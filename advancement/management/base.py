@@ -65,10 +65,8 @@ class ConsoleCommand(BaseCommand):
     def _execute(self, *args: Any, **options: Any) -> str | None:
         try:
             return super().execute(*args, **options)
-        except AdvancementError as error:
-            raise CommandError(str(error)) from error
-        except django.db.Error as error:
-            raise CommandError(database_sentence(error)) from error
+        except (AdvancementError, django.db.Error) as error:
+            raise CommandError(sentence_of(error)) from error
 
     @staticmethod
     def add_json_option(parser: CommandParser) -> None:
@@ -115,6 +113,11 @@ class ConsoleCommand(BaseCommand):
 def usage_error(sentence: str) -> CommandError:
     """Return the error to raise for arguments that do not make sense: exit code 2."""
     return CommandError(sentence, returncode=EXIT_USAGE)
+
+
+def sentence_of(error: AdvancementError | django.db.Error) -> str:
+    """Say in one sentence what a refusal or an error of the database means."""
+    return database_sentence(error) if isinstance(error, django.db.Error) else str(error)
 
 
 def database_sentence(error: django.db.Error) -> str:

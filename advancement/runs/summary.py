@@ -9,6 +9,11 @@ from advancement.models.runs import RunStatus
 
 _NOT_APPLIED = {RunStatus.PLANNED, RunStatus.HELD, RunStatus.APPROVED, RunStatus.DISCARDED}
 
+_COUNTS = (
+    *("evaluated", "advanced", "no_match", "no_signals", "held"),
+    *("invalid", "blocked", "skipped", "failed"),
+)
+
 
 def summarise(run: Run, *, using: str = "default") -> dict[str, Any]:
     """Return the object that `run_advancement --json` prints; its buckets add up to `evaluated`.
@@ -39,6 +44,21 @@ def summarise(run: Run, *, using: str = "default") -> dict[str, Any]:
         "stopped_rules": run.stopped_rules,
         "seconds": _seconds(run),
         **({"error": run.error} if run.error else {}),
+    }
+
+
+def nothing_done(error: str, *, dry_run: bool) -> dict[str, Any]:
+    """Return the same object for a run that could not even be started, or not be reported on."""
+    counts = dict.fromkeys(_COUNTS, 0)
+    lists: dict[str, Any] = {"by_rule": [], "invalid_rules": [], "stopped_rules": []}
+    return {
+        "run": None,
+        "status": RunStatus.FAILED,
+        "dry_run": dry_run,
+        **counts,
+        **lists,
+        "seconds": 0.0,
+        "error": error,
     }
 
 

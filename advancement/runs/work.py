@@ -138,31 +138,29 @@ class _Worker:
     def _start_applying(self) -> None:
         """Become the one run that is being applied; wait a little while another one is."""
         deadline = time.monotonic() + PATIENCE
-        while (other := self._try_to_start()) is not None:
+        while other := self._try_to_start():
             if time.monotonic() >= deadline:
-                raise AnotherRunApplies(f"Run {other.pk} is still being applied")
-            self._progress(f"waiting for run {other.pk}", 0, 0)
+                raise AnotherRunApplies(f"{other} is still being applied".capitalize())
+            self._progress(f"waiting for {other}", 0, 0)
             time.sleep(_POLL)
             self._renew()
 
-    def _try_to_start(self) -> Run | None:
-        """Become the run that is being applied, or return the one that is."""
+    def _try_to_start(self) -> str:
+        """Become the run that is being applied, or return the name of the one that is."""
         others = Run.objects.using(self._using).filter(
             status=RunStatus.APPLYING, kind__in=[RunKind.ADVANCEMENT, RunKind.ROLLBACK]
         )
         if other := others.first():
-            return other
+            return str(other)
         try:
             with transaction.atomic(using=self._using):
                 self._update(
                     status=RunStatus.APPLYING,
                     lease_expires_at=ClockTimestamp() + lease_for(RunStatus.APPLYING),
                 )
-        except IntegrityError:
-            if other := others.first():
-                return other
-            raise
-        return None
+        except IntegrityError:  # of one_applying_run, the only constraint that this can break
+            return str(others.first() or "another run")
+        return ""
 
     def _apply(self, run: Run) -> None:
         applier = Applier(run, self._token, using=self._using)

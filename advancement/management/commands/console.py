@@ -92,7 +92,7 @@ def _sign_in() -> str:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Return the socket that the web server takes over, so that the port is certain before anything starts."""
+    """Return the socket that the web server takes over: the port is certain before anything starts."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
@@ -104,7 +104,7 @@ def _listen_sentence(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"Port {port} of {host} is in use: stop what uses it, or choose another with --port."
     reason = error.strerror or str(error)
-    return f"The console cannot listen on port {port} of {host} ({reason}): choose others with --host and --port."
+    return f"The console cannot listen on port {port} of {host} ({reason}): try another --host or --port."
 
 
 def _address(listener: socket.socket) -> str:
@@ -131,4 +131,4 @@ def _programs(listener: int) -> list[Program]:
 
 def _sentence(failed: Ended) -> str:
     how = f"was killed by signal {-failed.code}" if failed.code < 0 else f"ended with code {failed.code}"
-    return f"{failed.name} {how}, so the rest was stopped too; its reason stands above. Start again when it is mended."
+    return f"{failed.name} {how}, so the rest was stopped too. What it said stands above."

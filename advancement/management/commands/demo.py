@@ -122,7 +122,7 @@ class Command(ConsoleCommand):
 
     def _explain(self) -> None:
         event = _example()
-        if event is None:
+        if event is None or event.rule_version is None:
             return
         rule = RuleVersion.objects.get(rule=event.rule_id, number=event.rule_version)
         self._heading("6 · Ask why", "Each move can be explained from its event. One of them:")

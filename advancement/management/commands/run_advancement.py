@@ -1,21 +1,21 @@
 """Run the daily batch by hand, or as the scheduler does."""
 
-import sys
 from typing import Any
 
+import django.db
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.core.validators import URLValidator
 
 from advancement.criteria.errors import AdvancementError
 from advancement.database.clock import database_now
-from advancement.management.base import ConsoleCommand, usage_error
+from advancement.management.base import ConsoleCommand, sentence_of, usage_error
 from advancement.management.report import print_run
 from advancement.models import Run
 from advancement.models.runs import RunStatus, RunTrigger
 from advancement.runs.schedule import resume_abandoned, run_scheduled
 from advancement.runs.start import RunRequest, check_scope, start_run
-from advancement.runs.summary import summarise
+from advancement.runs.summary import nothing_done, summarise
 from advancement.runs.work import work_on
 
 _MAX_BATCH_SIZE = 100_000
@@ -53,13 +53,12 @@ class Command(ConsoleCommand):
         """Run, report, and fail when the run did."""
         request = self._request(options)
         try:
+            self._check_scope(request)
             run, worked = self._run(request, scheduled=options["scheduled"])
             summary = summarise(run)
-        except Exception as error:
+        except (AdvancementError, django.db.Error) as error:
             if options["json"]:
-                self.print_json(
-                    {"run": None, "status": "failed", "dry_run": request.dry_run, "error": str(error)}
-                )
+                self.print_json(nothing_done(sentence_of(error), dry_run=request.dry_run))
             raise
         if not worked:
             summary["status"] = "already_claimed"
@@ -81,29 +80,27 @@ class Command(ConsoleCommand):
                 URLValidator(schemes=["http", "https"])(options["log_url"])
             except ValidationError:
                 raise usage_error(f"--log-url {options['log_url']!r} is not an http(s) address.") from None
-        request = RunRequest(
+        return RunRequest(
             from_tiers=tuple(options["from_tier"]),
             lifecycle_model=options["lifecycle_model"],
             batch_size=size or 0,
             dry_run=options["dry_run"],
             log_url=options["log_url"],
         )
+
+    def _check_scope(self, request: RunRequest) -> None:
         if request.from_tiers or request.lifecycle_model:
             try:
                 check_scope(request.tiers, request.lifecycle_model)
             except AdvancementError as error:
                 raise usage_error(str(error)) from error
-        return request
 
     def _run(self, request: RunRequest, *, scheduled: bool) -> tuple[Run, bool]:
         with self.phases() as progress:
+            resumed = [] if request.dry_run else resume_abandoned(progress=progress)
             if scheduled:
-                return run_scheduled(database_now().date(), request, progress=progress)
-            if not request.dry_run:
-                for resumed in resume_abandoned(progress=progress):
-                    sys.stderr.write(
-                        f"Took up run {resumed.pk}, which had been left unfinished: {resumed.status}.\n"
-                    )
+                run, worked = run_scheduled(database_now().date(), request, progress=progress)
+                return run, worked or run in resumed
             run = start_run(request, trigger=RunTrigger.COMMAND)
             return work_on(run.pk, run.lease_token, progress=progress), True
 

@@ -1,0 +1,180 @@
+"""What came in, what the rules say, and what runs did: lists to look things up in."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from advancement.admin.records import ReadOnly, RecordAdmin, StackedInline, tier_filter
+from advancement.models import (
+    AdvancementEvent,
+    AdvancementRule,
+    Hold,
+    LeftOut,
+    RuleCriterion,
+    RuleVersion,
+    Run,
+    SignalAggregation,
+    SignalRefresh,
+    Sprout,
+    UsageEvent,
+)
+
+
+@admin.register(Sprout)
+class SproutAdmin(RecordAdmin):
+    """Sprouts; they come from imports, and their tiers change through runs."""
+
+    id_search = "id"
+    list_display = ["title", "tier", "lifecycle_model", "tier_updated_at", "revision", "id"]
+    list_filter = [tier_filter("tier"), "lifecycle_model"]
+    list_select_related = ["lifecycle_model"]
+    search_fields = ["title"]
+    search_help_text = "A part of the title, or an id"
+
+
+@admin.register(UsageEvent)
+class UsageEventAdmin(RecordAdmin):
+    """Observed uses; they come from imports."""
+
+    id_search = "sprout"
+    list_display = ["id", "created_at", "event_type", "sprout", "session_id", "rating"]
+    list_filter = ["event_type", "created_at"]
+    list_select_related = ["sprout"]
+    search_fields = ["=id", "=session_id", "sprout__title"]
+    search_help_text = "A part of a sprout's title, a sprout's id, an event's id or a session"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Look for an event of this id first: it is text that may well be a UUID."""
+        itself = queryset.filter(pk=search_term.strip())
+        return (
+            (itself, False) if itself.exists() else super().get_search_results(request, queryset, search_term)
+        )
+
+
+@admin.register(SignalAggregation)
+class SignalAggregationAdmin(RecordAdmin):
+    """Signals as the rules see them."""
+
+    id_search = "sprout"
+    list_display = ["sprout", "period", "reference_count", "view_count", "quality_score", "computed_at"]
+    list_filter = ["period", "advancement_eligible"]
+    list_select_related = ["sprout"]
+    search_fields = ["sprout__title"]
+    search_help_text = "A part of a sprout's title, or its id"
+
+
+@admin.register(SignalRefresh)
+class SignalRefreshAdmin(RecordAdmin):
+    """What each refresh of the signals did."""
+
+    list_display = ["id", "kind", "as_of", "full", "sprouts", "started_at", "finished_at"]
+    list_filter = ["kind", "full", "finished_at"]
+
+
+@admin.register(Hold)
+class HoldAdmin(RecordAdmin):
+    """Holds; setting or releasing one raises its sprout's revision, which an edit here would not."""
+
+    id_search = "sprout"
+    list_display = ["sprout", "reason", "until", "rule_id", "set_at", "set_by", "released_at"]
+    list_filter = ["set_at", ("released_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["sprout"]
+    search_fields = ["sprout__title", "reason"]
+    search_help_text = "A part of a sprout's title, its id, or a part of the reason"
+
+
+@admin.register(AdvancementRule)
+class AdvancementRuleAdmin(RecordAdmin):
+    """Rules and which of their versions is in use."""
+
+    list_display = ["id", "active_version", "enabled", "draft_version", "archived_at"]
+    list_filter = ["active_version__enabled", ("archived_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["active_version", "draft_version"]
+    search_fields = ["id", "active_version__title"]
+
+    @admin.display(boolean=True)
+    def enabled(self, rule: AdvancementRule) -> bool:
+        """Whether the batch uses it."""
+        return bool(rule.active_version and rule.active_version.enabled and not rule.archived_at)
+
+
+class RuleCriterionInline(ReadOnly, StackedInline):
+    """What a version tests."""
+
+    model = RuleCriterion
+    extra = 0
+
+
+@admin.register(RuleVersion)
+class RuleVersionAdmin(RecordAdmin):
+    """Every version that a rule ever had."""
+
+    list_display = [
+        "rule_id",
+        "number",
+        "title",
+        "from_tier",
+        "to_tier",
+        "enabled",
+        "created_at",
+        "created_by",
+    ]
+    list_display_links = ["rule_id", "number"]
+    list_filter = ["rule", "enabled"]
+    search_fields = ["rule__id", "title"]
+    ordering = ["rule_id", "-number"]
+    inlines = [RuleCriterionInline]
+
+
+@admin.register(Run)
+class RunAdmin(RecordAdmin):
+    """Runs, newest first."""
+
+    list_display = [
+        "id",
+        "kind",
+        "trigger",
+        "status",
+        "dry_run",
+        "logical_date",
+        "evaluated",
+        "advanced",
+        "created_at",
+    ]
+    list_filter = ["status", "kind", "trigger", "dry_run", "created_at"]
+    search_fields = ["=id", "reason", "requested_by"]
+
+
+@admin.register(LeftOut)
+class LeftOutAdmin(RecordAdmin):
+    """Candidates that a run did not move, and why."""
+
+    id_search = "sprout_id"
+    list_display = ["run_id", "sprout_id", "bucket", "reason"]
+    list_filter = ["bucket"]
+    search_fields = ["=run__id", "reason"]
+    search_help_text = "A run's number, a sprout's id, or a part of the reason"
+
+
+@admin.register(AdvancementEvent)
+class AdvancementEventAdmin(RecordAdmin):
+    """The audit trail."""
+
+    id_search = "sprout_id"
+    list_display = [
+        "id",
+        "timestamp",
+        "sprout_title",
+        "from_tier",
+        "to_tier",
+        "event_type",
+        "rule_id",
+        "run_id",
+    ]
+    list_filter = ["event_type", tier_filter("from_tier"), tier_filter("to_tier"), "timestamp"]
+    search_fields = ["sprout_title", "=rule_id", "=run_id"]
+    search_help_text = "A part of a sprout's title, its id, a rule, or a run's number"

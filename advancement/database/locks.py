@@ -1,0 +1,19 @@
+"""Locks that keep whole kinds of writers in single file."""
+
+from typing import Final
+
+from django.db import connections
+
+_SIGNALS: Final = 727446001
+
+
+def lock_signals(using: str = "default") -> None:
+    """Wait until no other transaction writes signals and keep others out until this one ends.
+
+    For every writer of signals whose record states totals. To be called before it writes, so that the
+    statements after it see what the other writer committed. SQLite needs nothing: its transactions
+    begin by locking the database against other writers.
+    """
+    if connections[using].vendor == "postgresql":
+        with connections[using].cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SIGNALS])
