@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING
 
 from django.contrib import admin
-from django_q.admin import ScheduleAdmin
 from django_q.models import Schedule
 
 from advancement.admin.records import ModelAdmin, ReadOnly
 
 if TYPE_CHECKING:
     ScheduleAdmin = ModelAdmin
+else:
+    from django_q.admin import ScheduleAdmin
 
 admin.site.unregister(Schedule)
 

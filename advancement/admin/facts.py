@@ -50,9 +50,9 @@ class UsageEventAdmin(RecordAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         """Look for an event of this id first: it is text that may well be a UUID."""
         itself = queryset.filter(pk=search_term.strip())
-        return (
-            (itself, False) if itself.exists() else super().get_search_results(request, queryset, search_term)
-        )
+        if itself.exists():
+            return itself, False
+        return super().get_search_results(request, queryset, search_term)
 
 
 @admin.register(SignalAggregation)

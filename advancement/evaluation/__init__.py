@@ -1,1 +1,1 @@
-"""What would move and why: rules compiled to queries, and the plans made with them. Reads only, but for plans."""
+"""What would move and why: rules compiled to queries, and the plans made with them."""

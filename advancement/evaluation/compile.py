@@ -106,13 +106,35 @@ class CompiledRules:
         """Whether the criteria of the version that `version_path` names are met."""
         return self._per_version(
             version_path,
-            lambda version: ExpressionWrapper(self.matches(version), output_field=BooleanField()),
+            self.holds,
             BooleanField(),
         )
 
+    def holds(self, version: RuleVersion) -> Expression:
+        """Whether the criteria of one version are met, as a column; null counts as not met."""
+        return ExpressionWrapper(self.matches(version), output_field=BooleanField())
+
     def criteria_met(self, version_path: str) -> Expression:
         """The evidence as stored on events: each criterion with its actual value, in their order."""
-        return Json(self._per_version(version_path, self._evidence, JSONField()))
+        return Json(self._per_version(version_path, self.evidence, JSONField()))
+
+    def evidence(self, version: RuleVersion) -> Expression:
+        """Each criterion of one version with its actual value, in their order, as a JSON list."""
+        return JSONArray(
+            *(
+                JSONObject(
+                    signal=Value(criterion.signal),
+                    operator=Value(str(criterion.operator)),
+                    threshold=_plain_number(criterion.threshold),
+                    period=Value(str(criterion.period)),
+                    actual=self._value(SIGNALS[criterion.signal], Period(criterion.period)),
+                    met=JsonTruth(
+                        ExpressionWrapper(Q(self._comparison(criterion)), output_field=BooleanField())
+                    ),
+                )
+                for criterion in self._definitions[version.pk].criteria
+            )
+        )
 
     def snapshot(self) -> Expression:
         """All signals as stored on events: {period: {signal: value}} and daysInTier; no row is null."""
@@ -141,23 +163,6 @@ class CompiledRules:
             return Value(None, output_field=output_field)
         whens = [When(**{path: version.pk}, then=expression(version)) for version in self._versions]
         return Case(*whens, output_field=output_field)
-
-    def _evidence(self, version: RuleVersion) -> Expression:
-        return JSONArray(
-            *(
-                JSONObject(
-                    signal=Value(criterion.signal),
-                    operator=Value(str(criterion.operator)),
-                    threshold=_plain_number(criterion.threshold),
-                    period=Value(str(criterion.period)),
-                    actual=self._value(SIGNALS[criterion.signal], Period(criterion.period)),
-                    met=JsonTruth(
-                        ExpressionWrapper(Q(self._comparison(criterion)), output_field=BooleanField())
-                    ),
-                )
-                for criterion in self._definitions[version.pk].criteria
-            )
-        )
 
     def _comparison(self, criterion: CriterionDefinition) -> "Lookup[Any]":
         value = self._value(SIGNALS[criterion.signal], Period(criterion.period))

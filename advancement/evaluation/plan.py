@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import BigIntegerField, Case, Exists, OuterRef, Q, QuerySet, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Q, QuerySet
 
 from advancement.criteria.errors import LeaseLost
 from advancement.criteria.validation import split_by_validity
@@ -15,15 +14,10 @@ from advancement.database.clock import database_now
 from advancement.database.limits import limit_idling
 from advancement.database.statements import Fragment
 from advancement.evaluation.compile import CompiledRules, with_signals
+from advancement.evaluation.outcomes import HELD, INVALID, NO_MATCH, NO_SIGNALS, in_own_ladder, outcome
 from advancement.models import Hold, RuleVersion, Run, Sprout
 from advancement.models.runs import RunStatus
 from advancement.rulebook import active_versions, lifecycles
-
-# Outcomes of the judging statement; a positive outcome is the id of the winning rule version.
-NO_MATCH: Final = 0
-INVALID: Final = -1
-HELD: Final = -2
-NO_SIGNALS: Final = -3
 
 _OUTCOMES = "plan_outcomes"
 
@@ -41,30 +35,14 @@ def candidates(scope: Scope, ladders: dict[str, list[str]]) -> "QuerySet[Sprout]
     sprouts = Sprout.objects.all()
     if scope.lifecycle_model:
         sprouts = sprouts.filter(lifecycle_model=scope.lifecycle_model)
-    return sprouts.filter(Q(tier__in=scope.from_tiers) | ~_in_own_ladder(ladders))
-
-
-def _in_own_ladder(ladders: dict[str, list[str]]) -> Q:
-    known = Q(pk__in=[])
-    for model, tiers in ladders.items():
-        known |= Q(lifecycle_model=model, tier__in=tiers)
-    return known
+    return sprouts.filter(Q(tier__in=scope.from_tiers) | ~in_own_ladder(ladders))
 
 
 def judged(
     scope: Scope, rules: CompiledRules, ladders: dict[str, list[str]], as_of: datetime
 ) -> "QuerySet[Sprout, Any]":
     """Return id, revision, tier and outcome of the candidates; buckets are tried in the design's order."""
-    held = Exists(Hold.objects.in_force(as_of).filter(sprout=OuterRef("pk")))
-    nothing = Q(all_time__isnull=True, last_30d__isnull=True, last_7d__isnull=True)
-    outcome = Case(
-        When(~_in_own_ladder(ladders), then=Value(INVALID)),
-        When(held, then=Value(HELD)),
-        When(nothing, then=Value(NO_SIGNALS)),
-        default=Coalesce(rules.winner(), Value(NO_MATCH)),
-        output_field=BigIntegerField(),
-    )
-    sprouts = with_signals(candidates(scope, ladders)).annotate(outcome=outcome)
+    sprouts = with_signals(candidates(scope, ladders)).annotate(outcome=outcome(rules, ladders, as_of))
     return sprouts.values_list("id", "revision", "tier", "outcome")
 
 
@@ -78,7 +56,7 @@ def make_plan(run: Run, token: int, *, using: str = "default") -> None:
         _prepare_session(cursor, using, outermost=outermost)
         as_of = database_now(using)
         ladders = lifecycles(using)
-        versions, invalid_rules = _usable_versions(ladders, using)
+        versions, invalid_rules = usable_versions(ladders, using)
         scope = Scope(tuple(run.from_tiers), run.scope_model_id or None)
         rules = CompiledRules(versions, as_of)
         _store_outcomes(cursor, judged(scope, rules, ladders, as_of), using)
@@ -99,9 +77,10 @@ def _prepare_session(cursor: CursorWrapper, using: str, *, outermost: bool) -> N
     limit_idling(using)
 
 
-def _usable_versions(
+def usable_versions(
     ladders: dict[str, list[str]], using: str
 ) -> tuple[list[RuleVersion], list[dict[str, str]]]:
+    """Return the active versions that a run can use, and the others by rule with the reason."""
     versions = active_versions(using)
     usable, reasons = split_by_validity([version.definition for version in versions], ladders)
     slugs = {definition.slug for definition in usable}
@@ -144,7 +123,8 @@ def _store_left_out(cursor: CursorWrapper, run: Run, as_of: datetime, using: str
     cursor.execute(
         f"""
         INSERT INTO advancement_left_out (run_id, sprout_id, bucket, reason)
-        SELECT %(run)s, o.sprout_id, 'invalid', 'Its tier ' || o.tier || ' does not exist in its lifecycle model.'
+        SELECT %(run)s, o.sprout_id, 'invalid',
+            'Its tier ' || o.tier || ' does not exist in its lifecycle model.'
         FROM {_OUTCOMES} AS o WHERE o.outcome = %(invalid)s
         UNION ALL
         SELECT %(run)s, o.sprout_id, 'held', 'On hold: ' || h.reason

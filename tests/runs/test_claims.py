@@ -38,12 +38,9 @@ def test_each_date_has_a_claim_of_its_own() -> None:
     assert first != second
 
 
-def test_what_is_wrong_with_a_claim_is_not_taken_for_a_claim_of_somebody_else(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("advancement.runs.start.RunTrigger.SCHEDULE", "nobody")
+def test_a_claim_that_the_database_refuses_is_not_taken_for_one_that_came_late() -> None:
     with pytest.raises(IntegrityError):
-        claim_date(DAY, RunRequest())
+        claim_date(DAY, RunRequest(batch_size=-1))
 
 
 def test_the_second_scheduled_command_of_a_day_says_so_and_is_content() -> None:

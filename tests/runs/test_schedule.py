@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from pytest_django import SettingsWrapper
+from pytest_django import Settings
 
 from advancement.models import Run, Schedule
 from advancement.runs import schedule
@@ -18,7 +18,7 @@ def at(text: str) -> datetime:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch, settings: SettingsWrapper):
+def clock(monkeypatch: pytest.MonkeyPatch, settings: Settings):
     """Set the clock that the schedule goes by; the cron is `0 2 * * *` unless told."""
     settings.ADVANCEMENT_CRON = "0 2 * * *"
 
@@ -125,7 +125,7 @@ def test_with_a_weekday_the_days_between_are_not_due(clock) -> None:
     assert due_date() == date(2026, 3, 9)
 
 
-def test_without_a_cron_nothing_is_ever_due(clock, settings: SettingsWrapper) -> None:
+def test_without_a_cron_nothing_is_ever_due(clock, settings: Settings) -> None:
     activate()
     clock("2026-03-05 12:00")
     settings.ADVANCEMENT_CRON = None

@@ -1,0 +1,87 @@
+"""Why a sprout would advance, or why not: every rule of its tier, criterion by criterion."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from advancement.criteria.rules import CriterionDefinition
+from advancement.database.clock import database_now
+from advancement.evaluation.compile import CompiledRules, with_signals
+from advancement.evaluation.outcomes import HELD, INVALID, NO_MATCH, NO_SIGNALS, outcome
+from advancement.evaluation.plan import usable_versions
+from advancement.models import RuleVersion, Sprout
+from advancement.rulebook import lifecycles
+
+_BUCKETS = {NO_MATCH: "no_match", INVALID: "invalid", HELD: "held", NO_SIGNALS: "no_signals"}
+
+
+@dataclass(frozen=True)
+class CriterionExplanation:
+    """One criterion on one sprout; `actual` is None where the signal is unknown."""
+
+    criterion: CriterionDefinition
+    actual: float | None
+    met: bool
+
+    @property
+    def gap(self) -> float | None:
+        """How far the actual value is from the threshold; 0 when met, None when unknown.
+
+        A strict comparison that is missed by nothing at all has the gap 0 without being met.
+        """
+        if self.actual is None:
+            return None
+        return 0.0 if self.met else abs(self.criterion.threshold - self.actual)
+
+
+@dataclass(frozen=True)
+class RuleExplanation:
+    """One rule on one sprout: whether its criteria are met, and whether it is the one that wins."""
+
+    version: RuleVersion
+    matches: bool
+    wins: bool
+    criteria: tuple[CriterionExplanation, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The bucket that a sprout is in now, and what each rule of its tier says, in their order."""
+
+    sprout: Sprout
+    bucket: str
+    rules: tuple[RuleExplanation, ...]
+
+
+def explain(sprout_id: UUID, *, using: str = "default") -> Explanation:
+    """Judge one sprout as a run would now, with the same compiled rules; raise Sprout.DoesNotExist."""
+    as_of = database_now(using)
+    ladders = lifecycles(using)
+    versions, _ = usable_versions(ladders, using)
+    rules = CompiledRules(versions, as_of)
+    columns: dict[str, Any] = {"outcome": outcome(rules, ladders, as_of)}
+    columns |= {f"evidence_{version.pk}": rules.evidence(version) for version in versions}
+    columns |= {f"matches_{version.pk}": rules.holds(version) for version in versions}
+    sprout = with_signals(Sprout.objects.using(using)).annotate(**columns).get(pk=sprout_id)
+    own = [
+        v for v in versions if (v.lifecycle_model_id, v.from_tier) == (sprout.lifecycle_model_id, sprout.tier)
+    ]
+    result = int(getattr(sprout, "outcome"))  # noqa: B009 - annotated above
+    return Explanation(
+        sprout=sprout,
+        bucket=_BUCKETS.get(result, "advanced"),
+        rules=tuple(_rule(sprout, version, wins=version.pk == result) for version in own),
+    )
+
+
+def _rule(sprout: Sprout, version: RuleVersion, *, wins: bool) -> RuleExplanation:
+    evidence: list[dict[str, Any]] = getattr(sprout, f"evidence_{version.pk}")
+    return RuleExplanation(
+        version=version,
+        matches=bool(getattr(sprout, f"matches_{version.pk}")),
+        wins=wins,
+        criteria=tuple(
+            CriterionExplanation(criterion, line["actual"], line["met"])
+            for criterion, line in zip(version.definition.criteria, evidence, strict=True)
+        ),
+    )

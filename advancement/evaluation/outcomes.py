@@ -1,0 +1,37 @@
+"""The end of a candidate: one expression that puts each into exactly one bucket."""
+
+from datetime import datetime
+from typing import Final
+
+from django.db.models import BigIntegerField, Case, Exists, OuterRef, Q, Value, When
+from django.db.models.functions import Coalesce
+
+from advancement.evaluation.compile import CompiledRules
+from advancement.models import Hold
+
+# A positive outcome is the id of the winning rule version.
+NO_MATCH: Final = 0
+INVALID: Final = -1
+HELD: Final = -2
+NO_SIGNALS: Final = -3
+
+
+def outcome(rules: CompiledRules, ladders: dict[str, list[str]], as_of: datetime) -> Case:
+    """Return the outcome of a sprout; the buckets are tried in the order of the design."""
+    held = Exists(Hold.objects.in_force(as_of).filter(sprout=OuterRef("pk")))
+    nothing = Q(all_time__isnull=True, last_30d__isnull=True, last_7d__isnull=True)
+    return Case(
+        When(~in_own_ladder(ladders), then=Value(INVALID)),
+        When(held, then=Value(HELD)),
+        When(nothing, then=Value(NO_SIGNALS)),
+        default=Coalesce(rules.winner(), Value(NO_MATCH)),
+        output_field=BigIntegerField(),
+    )
+
+
+def in_own_ladder(ladders: dict[str, list[str]]) -> Q:
+    """Whether a sprout is in a tier that its lifecycle model has."""
+    known = Q(pk__in=[])
+    for model, tiers in ladders.items():
+        known |= Q(lifecycle_model=model, tier__in=tiers)
+    return known

@@ -1,0 +1,203 @@
+"""Django's admin: every list answers, facts stay as they are, tiers in use stay."""
+
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.sites import all_sites
+from django.contrib.auth.models import User
+from django.contrib.staticfiles import finders
+from django.test import Client
+from django.urls import reverse
+from django_q.models import Schedule as TaskSchedule
+
+from advancement.models import (
+    AdvancementEvent,
+    AdvancementRule,
+    Hold,
+    LeftOut,
+    LifecycleModel,
+    RuleVersion,
+    Run,
+    SignalAggregation,
+    SignalRefresh,
+    Sprout,
+    Tier,
+    UsageEvent,
+)
+from tests.factories import add_model, add_rule, finished_run, make_sprout
+
+FACTS = [
+    AdvancementEvent,
+    AdvancementRule,
+    Hold,
+    LeftOut,
+    RuleVersion,
+    Run,
+    SignalAggregation,
+    SignalRefresh,
+    Sprout,
+    TaskSchedule,
+    UsageEvent,
+]
+REGISTERED = list(admin.site._registry)
+NOW = datetime(2026, 3, 6, tzinfo=UTC)
+
+pytestmark = pytest.mark.django_db
+
+
+def _name(model: Any) -> str:
+    return f"{model._meta.app_label}.{model._meta.model_name}"
+
+
+def _url(model: Any, page: str, *args: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+@pytest.fixture
+def superuser(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("root"))
+    return client
+
+
+@pytest.fixture
+def grove() -> Sprout:
+    """One row of every fact: a sprout that a run advanced, and what goes with it."""
+    add_rule("citations >= 3")
+    SignalRefresh.objects.create(
+        kind="aggregation", as_of=NOW, started_at=NOW, finished_at=datetime.now(UTC), sprouts=1
+    )
+    sprout = make_sprout(signals={"citations": 7}, title="a <b>bold</b> title")
+    run = finished_run()
+    LeftOut.objects.create(run=run, sprout_id=uuid.uuid4(), bucket="held", reason="on hold")
+    UsageEvent.objects.create(
+        id="an-event", sprout=sprout, event_type="sprout_viewed", created_at=NOW, session_id="s"
+    )
+    Hold.objects.create(sprout=sprout, reason="wait", set_at=NOW, set_by="root")
+    return sprout
+
+
+def test_there_is_one_admin_site_and_it_bears_the_console_s_name(superuser: Client) -> None:
+    assert [site.name for site in all_sites] == ["admin"]
+    assert "Grove Console" in superuser.get(reverse("admin:index")).text
+
+
+@pytest.mark.parametrize("model", REGISTERED, ids=_name)
+def test_every_list_answers_also_when_it_is_empty(model: Any, superuser: Client) -> None:
+    assert superuser.get(_url(model, "changelist")).status_code == 200
+
+
+@pytest.mark.parametrize("model", FACTS, ids=_name)
+@pytest.mark.parametrize("term", ["a note", "12", "Ünïcode", str(uuid.UUID(int=7)), "a\x00b"], ids=ascii)
+def test_every_search_answers(model: Any, term: str, superuser: Client, grove: Sprout) -> None:
+    assert superuser.get(_url(model, "changelist"), {"q": term}).status_code == 200
+
+
+@pytest.mark.parametrize("model", FACTS, ids=_name)
+def test_every_fact_can_be_looked_at_and_not_touched(model: Any, superuser: Client, grove: Sprout) -> None:
+    row = model.objects.first()
+    assert row is not None
+
+    assert superuser.get(_url(model, "changelist")).status_code == 200
+    assert superuser.get(_url(model, "change", row.pk)).status_code == 200
+    before = list(model.objects.values())
+    assert superuser.post(_url(model, "add"), {}).status_code == 403
+    assert superuser.post(_url(model, "change", row.pk), {}).status_code == 403
+    assert superuser.post(_url(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    action = {"action": "delete_selected", "_selected_action": [str(row.pk)], "post": "yes"}
+    superuser.post(_url(model, "changelist"), action)
+    assert list(model.objects.values()) == before
+
+
+@pytest.mark.parametrize("model", [AdvancementEvent, Sprout, UsageEvent, SignalAggregation, Hold], ids=_name)
+def test_a_sprout_is_found_by_its_id(model: Any, superuser: Client, grove: Sprout) -> None:
+    make_sprout(title="another")
+    for text in (str(grove.pk), f" {grove.pk.hex.upper()} "):
+        found = superuser.get(_url(model, "changelist"), {"q": text}).context["cl"].result_list
+        assert [getattr(row, "sprout_id", row.pk) for row in found] == [grove.pk]
+
+
+def test_titles_are_escaped(superuser: Client, grove: Sprout) -> None:
+    page = superuser.get(_url(AdvancementEvent, "changelist")).text
+    assert "<b>bold" not in page
+    assert "&lt;b&gt;bold" in page
+
+
+@pytest.mark.parametrize("model", [Sprout, SignalAggregation], ids=_name)
+def test_a_list_takes_as_many_queries_for_a_page_as_for_a_row(
+    model: Any, superuser: Client, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(30):
+        make_sprout(signals={"citations": 1})
+    with django_assert_max_num_queries(9):
+        superuser.get(_url(model, "changelist"))
+
+
+def test_sprouts_are_filtered_by_tier(superuser: Client) -> None:
+    make_sprout("seed")
+    wanted = make_sprout("tree")
+    page = superuser.get(_url(Sprout, "changelist"), {"tier": "tree"})
+    assert list(page.context["cl"].result_list) == [wanted]
+
+
+def test_a_tier_that_holds_sprouts_is_not_deleted_and_the_page_says_why(superuser: Client) -> None:
+    make_sprout("tree")
+    tier = Tier.objects.get(slug="tree")
+    page = superuser.post(_url(Tier, "delete", tier.pk), {"post": "yes"})
+    assert "The tier tree holds sprouts: move them to another tier first." in page.text
+    assert Tier.objects.filter(pk=tier.pk).exists()
+
+
+def test_tiers_that_an_enabled_rule_names_are_not_deleted_in_bulk_either(superuser: Client) -> None:
+    add_rule(slug="climb")
+    tiers = Tier.objects.filter(slug__in=["sapling", "grove"])
+    selected = [str(tier.pk) for tier in tiers]
+    page = superuser.post(
+        _url(Tier, "changelist"), {"action": "delete_selected", "_selected_action": selected, "post": "yes"}
+    )
+    assert "The tier sapling is named by the enabled rule climb: disable that first." in page.text
+    assert tiers.count() == 2
+
+
+def test_a_tier_that_nothing_uses_can_be_deleted(superuser: Client) -> None:
+    add_model("academic", "draft", "sprout")
+    make_sprout("sprout")
+    add_rule()
+    tier = Tier.objects.get(lifecycle_model="academic", slug="sprout")
+    superuser.post(_url(Tier, "delete", tier.pk), {"post": "yes"})
+    assert not Tier.objects.filter(pk=tier.pk).exists()
+
+
+def test_slugs_are_chosen_once(superuser: Client) -> None:
+    added = superuser.post(_url(LifecycleModel, "add"), {"slug": "academic", "label": "Academic"})
+    assert added.status_code == 302
+    superuser.post(_url(LifecycleModel, "change", "academic"), {"slug": "other", "label": "Scholarly"})
+    assert list(LifecycleModel.objects.filter(label="Scholarly").values_list("slug", flat=True)) == [
+        "academic"
+    ]
+    tier = {"lifecycle_model": "academic", "slug": "draft", "label": "Draft", "position": "0"}
+    superuser.post(_url(Tier, "add"), tier)
+    pk = Tier.objects.get(slug="draft").pk
+    superuser.post(
+        _url(Tier, "change", pk), tier | {"slug": "x", "lifecycle_model": "botanical", "label": "First"}
+    )
+    assert Tier.objects.values_list("lifecycle_model", "slug", "label").get(pk=pk) == (
+        "academic",
+        "draft",
+        "First",
+    )
+
+
+def test_somebody_without_permissions_sees_no_records(client: Client) -> None:
+    client.force_login(User.objects.create_user("guest", is_staff=True))
+    assert client.get(_url(AdvancementEvent, "changelist")).status_code == 403
+
+
+def test_the_pages_link_an_icon_that_exists(client: Client) -> None:
+    page = client.get(reverse("admin:login")).text
+    icon = re.search(r'<link rel="icon"[^>]* href="/static/([^"]+)"', page)
+    assert icon
+    assert finders.find(icon[1])

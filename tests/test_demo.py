@@ -1,0 +1,69 @@
+"""`manage.py demo` in a fresh SQLite file, as `make demo` runs it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.processes import manage, sqlite
+
+A_SPROUT = (
+    "id,title,lifecycle_model,tier,created_at\n{},A note of ours,botanical,sprout,2026-01-01T00:00:00Z\n"
+)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> dict[str, str]:
+    return {"DEBUG": "1", "DATABASE_URL": sqlite(tmp_path)}
+
+
+def test_the_demo_shows_an_explained_run_and_the_second_time_that_nothing_is_left(
+    fresh: dict[str, str],
+) -> None:
+    first = manage("demo", **fresh)
+
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "204 of 934 sprouts would advance; nothing was changed" in first.stdout
+    assert "204 of 934 sprouts advanced" in first.stdout
+    lines = [" ".join(line.replace("│", " ").split()) for line in first.stdout.splitlines()]
+    for line in (
+        "Advanced 204 met a rule and moved",
+        "No match 730 met no rule and stay, which is normal",
+        "sprout-to-sapling-basic 1 sprout → sapling 183",
+        "sprout-to-sapling-active 1 sprout → sapling 21",
+        "✓ citations ≥ 3: 15",
+    ):
+        assert line in lines
+    assert lines[-2:] == [
+        "make console serves it at http://127.0.0.1:8000/",
+        "Sign in as operator with the password grove-demo",
+    ]
+
+    second = manage("demo", **fresh)
+
+    assert (second.returncode, second.stderr) == (0, "")
+    assert "0 of 730 sprouts advanced" in second.stdout
+    assert "Nothing more advances" in second.stdout
+    assert "204 in all (sprout-to-sapling-active 21, sprout-to-sapling-basic 183)" in second.stdout
+    assert second.stdout.splitlines()[-10:] == first.stdout.splitlines()[-10:]
+    assert manage("migrate", "--check", **fresh).returncode == 0
+
+
+def test_the_demo_needs_debug(tmp_path: Path) -> None:
+    answer = manage("demo", SECRET_KEY="x" * 60, DATABASE_URL=sqlite(tmp_path))
+    assert answer.returncode == 1
+    assert answer.stdout == ""
+    assert answer.stderr.startswith("CommandError: The demo makes an operator whose password everybody knows")
+    assert not (tmp_path / "grove.sqlite3").exists()
+
+
+def test_the_demo_is_not_mixed_into_a_real_grove(fresh: dict[str, str], tmp_path: Path) -> None:
+    ours = tmp_path / "ours.csv"
+    ours.write_text(A_SPROUT.format("00000000-0000-4000-8000-000000000001"), encoding="utf-8")
+    assert manage("migrate", **fresh).returncode == 0
+    assert manage("import_sprouts", str(ours), **fresh).returncode == 0
+
+    answer = manage("demo", **fresh)
+
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr.startswith("CommandError: This database holds a grove that is not the sample")
+    assert answer.stderr.count("\n") == 1
