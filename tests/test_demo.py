@@ -52,7 +52,7 @@ def test_the_demo_needs_debug(tmp_path: Path) -> None:
     answer = manage("demo", SECRET_KEY="x" * 60, DATABASE_URL=sqlite(tmp_path))
     assert answer.returncode == 1
     assert answer.stdout == ""
-    assert answer.stderr.startswith("CommandError: The demo makes an operator whose password everybody knows")
+    assert answer.stderr.startswith("The demo makes an operator whose password everybody knows")
     assert not (tmp_path / "grove.sqlite3").exists()
 
 
@@ -65,5 +65,5 @@ def test_the_demo_is_not_mixed_into_a_real_grove(fresh: dict[str, str], tmp_path
     answer = manage("demo", **fresh)
 
     assert (answer.returncode, answer.stdout) == (1, "")
-    assert answer.stderr.startswith("CommandError: This database holds a grove that is not the sample")
+    assert answer.stderr.startswith("This database holds a grove that is not the sample")
     assert answer.stderr.count("\n") == 1

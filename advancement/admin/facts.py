@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import QuerySet, URLField
 from django.http import HttpRequest
 
 from advancement.admin.records import ReadOnly, RecordAdmin, StackedInline, tier_filter
@@ -147,6 +147,8 @@ class RunAdmin(RecordAdmin):
     ]
     list_filter = ["status", "kind", "trigger", "dry_run", "created_at"]
     search_fields = ["=id", "reason", "requested_by"]
+    # Silences a warning about what Django 6 assumes of addresses without a scheme.
+    formfield_overrides = {URLField: {"assume_scheme": "https"}}
 
 
 @admin.register(LeftOut)

@@ -15,7 +15,9 @@ class ClockTimestamp(Func):
     function = "clock_timestamp"
     output_field = DateTimeField()
 
-    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, tuple[str | int, ...]]:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: Any, **extra: Any
+    ) -> tuple[str, tuple[str | int, ...]]:
         """SQLite runs in this process: its clock, in the format in which Django stores times."""
         return "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')", ()
 

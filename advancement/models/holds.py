@@ -25,7 +25,7 @@ class HoldQuerySet(models.QuerySet["Hold"]):
 
 
 class Hold(models.Model):
-    """Keeps automation from moving a sprout: until a date, until a newer version of a rule, or until released.
+    """Keeps automation from moving a sprout until a date, a newer version of a rule, or its release.
 
     Set and released through `advancement.holds` alone, which raises the sprout's revision.
     """

@@ -83,7 +83,8 @@ def _events(rules: list[RuleDefinition], now: str, since: str) -> str:
     return (
         "SELECT j.id, j.title, j.lifecycle_model_id, j.revision + 1, 'auto-advancement', j.tier,"
         f" {_by_rule(rules, 'to_tier')}, j.tier_updated_at, {_by_rule(rules, 'slug')}, 1,"
-        f" {_evidence(rules, build)}, {build}({periods}, 'daysInTier', {since}), '', '', 0, {now} FROM judged j"
+        f" {_evidence(rules, build)}, {build}({periods}, 'daysInTier', {since}),"
+        f" '', '', 0, {now} FROM judged j"
     )
 
 
@@ -107,7 +108,8 @@ def _evidence(rules: list[RuleDefinition], build: str) -> str:
         )
 
     lines = (
-        f"WHEN {number} THEN {array}({', '.join(map(line, rule.criteria))})" for number, rule in enumerate(rules)
+        f"WHEN {number} THEN {array}({', '.join(map(line, rule.criteria))})"
+        for number, rule in enumerate(rules)
     )
     return f"CASE j.rule_number {' '.join(lines)} END"
 
@@ -117,16 +119,17 @@ def _postgresql(rules: list[RuleDefinition]) -> str:
     return f"""
         WITH judged AS MATERIALIZED ({_judged(rules)}),
         moved AS (
-            UPDATE sprouts SET tier = {_by_rule(rules, "to_tier")}, revision = j.revision + 1, tier_updated_at = now()
+            UPDATE sprouts
+            SET tier = {_by_rule(rules, "to_tier")}, revision = j.revision + 1, tier_updated_at = now()
             FROM judged j WHERE sprouts.id = j.id AND sprouts.revision = j.revision RETURNING sprouts.id
         )
-        INSERT INTO advancement_events ({_COLUMNS}) {_events(rules, "now()", since)} JOIN moved ON moved.id = j.id
+        INSERT INTO advancement_events ({_COLUMNS})
+        {_events(rules, "now()", since)} JOIN moved ON moved.id = j.id
     """
 
 
 def _sqlite(rules: list[RuleDefinition]) -> str:
     since = "julianday('now') - julianday(j.tier_updated_at)"
-    return (
-        f"INSERT INTO advancement_events ({_COLUMNS}) WITH judged AS ({_judged(rules)}) "
-        + _events(rules, "strftime('%Y-%m-%d %H:%M:%f000', 'now')", since)
+    return f"INSERT INTO advancement_events ({_COLUMNS}) WITH judged AS ({_judged(rules)}) " + _events(
+        rules, "strftime('%Y-%m-%d %H:%M:%f000', 'now')", since
     )

@@ -18,7 +18,10 @@ from advancement.criteria.signals import SIGNALS, Period, Unit
 from advancement.models import LifecycleModel, Tier
 from advancement.rulebook import save_rules
 
-MODELS: Final = {"botanical": ("seed", "sprout", "sapling", "tree"), "academic": ("draft", "preprint", "paper", "book")}
+MODELS: Final = {
+    "botanical": ("seed", "sprout", "sapling", "tree"),
+    "academic": ("draft", "preprint", "paper", "book"),
+}
 LAST_TIER: Final = {"botanical": "grove", "academic": "classic"}
 TOP: Final = 1_000_000
 _START: Final = datetime(2025, 1, 1, tzinfo=UTC)
@@ -27,7 +30,7 @@ _SPROUT_COLUMNS: Final = (
 )  # fmt: skip
 _SIGNALS: Final = [signal for signal in SIGNALS.values() if signal.column]
 _SIGNAL_COLUMNS: Final = (
-    "sprout_id", "period", "advancement_eligible", "computed_at", *(str(signal.column) for signal in _SIGNALS),
+    "sprout_id", "period", "advancement_eligible", "computed_at", *(str(s.column) for s in _SIGNALS),
 )  # fmt: skip
 
 

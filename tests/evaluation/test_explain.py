@@ -37,7 +37,9 @@ def test_a_period_without_a_row_is_unknown() -> None:
     assert [(c.actual, c.met) for c in rule.criteria] == [(None, False)]
 
 
-@pytest.mark.parametrize(("tier", "signals", "bucket"), [("shrub", {}, "invalid"), ("sprout", None, "no_signals")])
+@pytest.mark.parametrize(
+    ("tier", "signals", "bucket"), [("shrub", {}, "invalid"), ("sprout", None, "no_signals")]
+)
 def test_it_names_the_bucket(tier: str, signals: dict[str, float] | None, bucket: str) -> None:
     assert explain(make_sprout(tier, signals=signals).pk).bucket == bucket
 

@@ -75,6 +75,7 @@ def wait_until(holds: Callable[[], Any], seconds: float = 30) -> Any:
 
 def somebody_waits_for_a_lock() -> bool:
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # else it stays as first seen in a transaction
         cursor.execute(
             "SELECT COUNT(*) FROM pg_stat_activity"
             " WHERE datname = current_database() AND wait_event_type = 'Lock'"

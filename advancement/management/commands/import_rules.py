@@ -12,7 +12,10 @@ from advancement.rulebook import save_rules
 class Command(ConsoleCommand):
     """Add or change the rules of a file; those that are not in it stay as they are."""
 
-    help = "Read a JSON list of rules; each becomes the active version of its rule. One bad rule refuses the file."
+    help = (
+        "Read a JSON list of rules; each becomes the active version of its rule. "
+        "One bad rule refuses the file."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
