@@ -1,6 +1,7 @@
 """Settings come from the environment, over `.env`; a broken one stops the start with a sentence."""
 
 import os
+import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -145,14 +146,21 @@ def test_commands_need_a_secret_key_and_no_hosts() -> None:
 
 @pytest.mark.parametrize("missing", ["SECRET_KEY", "ALLOWED_HOSTS"])
 def test_the_web_does_not_start_half_configured(missing: str, tmp_path: Path) -> None:
-    settings = {"DATABASE_URL": sqlite(tmp_path)} | PRODUCTION | {missing: ""}
-    gunicorn = [sys.executable, "-m", "gunicorn", "grove_console.wsgi", "--bind", "127.0.0.1:0"]
-
-    answer = run([*gunicorn, "--workers", "2", "--no-control-socket"], settings)
-
+    answer = _gunicorn(1, {"DATABASE_URL": sqlite(tmp_path)} | PRODUCTION | {missing: ""})
     assert answer.returncode == 3
-    assert f"Grove Console cannot start: {missing} is not set." in answer.stderr
+    assert answer.stderr.count(f"Grove Console cannot start: {missing} is not set.") == 1
     assert "Traceback" not in answer.stderr
+
+
+def test_several_workers_do_not_start_half_configured_either(tmp_path: Path) -> None:
+    answer = _gunicorn(2, {"DATABASE_URL": sqlite(tmp_path)} | PRODUCTION | {"ALLOWED_HOSTS": ""})
+    assert answer.returncode != 0
+    assert "Grove Console cannot start: ALLOWED_HOSTS is not set." in answer.stderr
+
+
+def _gunicorn(workers: int, settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gunicorn", "grove_console.wsgi", "--bind", "127.0.0.1:0"]
+    return run([*command, "--workers", str(workers), "--no-control-socket"], settings)
 
 
 def test_production_settings_pass_the_deployment_check(tmp_path: Path) -> None:

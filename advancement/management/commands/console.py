@@ -41,10 +41,10 @@ class Command(ConsoleCommand):
         if not 0 <= options["port"] <= _HIGHEST_PORT:
             raise usage_error(f"--port must be a whole number from 0 to {_HIGHEST_PORT:,}.")
         self._check_web()
-        self._prepare_database()
-        sign_in = _sign_in()
-        connections.close_all()
         with _listen(options["host"], options["port"]) as listener:
+            self._prepare_database()
+            sign_in = _sign_in()
+            connections.close_all()
             failed = run_together(
                 _programs(listener.fileno()),
                 grace=_GRACE_SECONDS,
