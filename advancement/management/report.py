@@ -14,7 +14,7 @@ _BUCKETS: Final = (
     ("no_signals", "No signals", "have no signals yet and were left out"),
     ("held", "Held", "are on hold"),
     ("blocked", "Blocked", "match only rules that the signal gate stopped"),
-    ("invalid", "Invalid", "are in a tier that their lifecycle model does not have"),
+    ("invalid", "Invalid", "are in a tier unknown to their model"),
     ("skipped", "Skipped", "changed between plan and apply"),
     ("failed", "Failed", "were not come to"),
 )

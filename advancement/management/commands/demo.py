@@ -15,12 +15,21 @@ from django.db import connection
 from django.db.models import Count
 
 import advancement
-from advancement.criteria.rules import CriterionDefinition
+from advancement.criteria.rules import CriterionDefinition, Logic
 from advancement.criteria.sentences import criterion_sentence
+from advancement.criteria.signals import Period
 from advancement.criteria.wording import format_number
+from advancement.evaluation.explain import CriterionExplanation, explain
 from advancement.management.base import ConsoleCommand
 from advancement.management.report import print_run
-from advancement.models import AdvancementEvent, AdvancementRule, RuleVersion, Run, Sprout
+from advancement.models import (
+    AdvancementEvent,
+    AdvancementRule,
+    RuleVersion,
+    Run,
+    SignalAggregation,
+    Sprout,
+)
 from advancement.models.events import AdvancementEventType
 
 OPERATOR: Final = "operator"
@@ -127,10 +136,26 @@ class Command(ConsoleCommand):
         rule = RuleVersion.objects.get(rule=event.rule_id, number=event.rule_version)
         self._heading("6 · Ask why", "Each move can be explained from its event. One of them:")
         self.stdout.write(f"  {event.sprout_title}: {event.from_tier} → {event.to_tier}")
-        need = "any of these suffices" if rule.logic == "OR" else "all of these are needed"
+        need = "any of these suffices" if rule.logic == Logic.ANY else "all of these are needed"
         self.stdout.write(f"  by “{rule.title}” ({event.rule_id}, version {event.rule_version}); {need}:")
         for criterion in event.criteria_met:
             self.stdout.write(f"    {_criterion_line(criterion)}")
+        self._explain_a_stay()
+
+    def _explain_a_stay(self) -> None:
+        sprout_id = _most_cited_that_stayed()
+        if sprout_id is None:
+            return
+        explanation = explain(sprout_id)
+        self.stdout.write("\nAnd each stay can, from the rules of its tier:")
+        self.stdout.write(f"  {explanation.sprout.title} stays {explanation.sprout.tier}")
+        for rule in explanation.rules:
+            need = (
+                "any of these would suffice" if rule.version.logic == Logic.ANY else "all of these are needed"
+            )
+            self.stdout.write(f"  by “{rule.version.title}” ({rule.version.rule_id}); {need}:")
+            for line in rule.criteria:
+                self.stdout.write(f"    {_line(line.criterion, line.actual, line.met)}{_gap(line)}")
 
     def _invite(self) -> None:
         self._heading("7 · Open the console", "make console serves it at http://127.0.0.1:8000/")
@@ -175,6 +200,18 @@ def _criterion_line(criterion: dict[str, Any]) -> str:
     definition = CriterionDefinition(
         criterion["signal"], criterion["operator"], criterion["threshold"], criterion["period"]
     )
-    actual = criterion["actual"]
+    return _line(definition, criterion["actual"], criterion["met"])
+
+
+def _line(criterion: CriterionDefinition, actual: float | None, met: bool) -> str:
     shown = "unknown" if actual is None else format_number(actual)
-    return f"{'✓' if criterion['met'] else '✗'} {criterion_sentence(definition)}: {shown}"
+    return f"{'✓' if met else '✗'} {criterion_sentence(criterion)}: {shown}"
+
+
+def _gap(line: CriterionExplanation) -> str:
+    return f", short by {format_number(line.gap)}" if line.gap else ""
+
+
+def _most_cited_that_stayed() -> UUID | None:
+    rows = SignalAggregation.objects.filter(period=Period.ALL_TIME, sprout__tier="sprout")
+    return rows.order_by("-reference_count", "sprout__title").values_list("sprout", flat=True).first()
