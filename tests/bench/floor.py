@@ -117,14 +117,13 @@ def _evidence(rules: list[RuleDefinition], build: str) -> str:
 def _postgresql(rules: list[RuleDefinition]) -> str:
     since = "EXTRACT(EPOCH FROM now() - j.tier_updated_at)::float8 / 86400"
     return f"""
-        WITH judged AS MATERIALIZED ({_judged(rules)}),
-        moved AS (
+        WITH judged AS (
             UPDATE sprouts
             SET tier = {_by_rule(rules, "to_tier")}, revision = j.revision + 1, tier_updated_at = now()
-            FROM judged j WHERE sprouts.id = j.id AND sprouts.revision = j.revision RETURNING sprouts.id
+            FROM ({_judged(rules)}) AS j
+            WHERE sprouts.id = j.id AND sprouts.revision = j.revision RETURNING j.*
         )
-        INSERT INTO advancement_events ({_COLUMNS})
-        {_events(rules, "now()", since)} JOIN moved ON moved.id = j.id
+        INSERT INTO advancement_events ({_COLUMNS}) {_events(rules, "now()", since)}
     """
 
 
