@@ -2,12 +2,20 @@
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from advancement.criteria.rules import RuleDefinition
 from advancement.criteria.signals import SIGNALS, Period
-from advancement.models import LifecycleModel, RuleVersion, Run, SignalAggregation, Sprout, Tier
+from advancement.models import (
+    LifecycleModel,
+    RuleVersion,
+    Run,
+    SignalAggregation,
+    SignalRefresh,
+    Sprout,
+    Tier,
+)
 from advancement.models.runs import RunTrigger
 from advancement.rulebook import save_rules
 from advancement.runs.start import RunRequest, start_run
@@ -54,10 +62,25 @@ def signal_values(
     return SignalAggregation(sprout=sprout, period=period, computed_at=CREATED, **columns)
 
 
+def refreshed(totals: Mapping[str, Mapping[str, int]] | None = None, hours_ago: float = 0) -> SignalRefresh:
+    """Put a refresh of the signals on record; rules on signals are stopped without one."""
+    finished = datetime.now(UTC) - timedelta(hours=hours_ago)
+    return SignalRefresh.objects.create(
+        kind=SignalRefresh.Kind.IMPORT,
+        periods=list(Period),
+        started_at=finished,
+        finished_at=finished,
+        sprouts=0,
+        totals=totals or {},
+    )
+
+
 def make_signals(sprout: Sprout, period: str = Period.ALL_TIME, **signals: float | None) -> SignalAggregation:
     """Save the aggregation of one period."""
     row = signal_values(sprout, period, **signals)
     row.save(force_insert=True)
+    if not SignalRefresh.objects.exists():
+        refreshed()
     return row
 
 

@@ -7,12 +7,18 @@ from uuid import UUID
 from advancement.criteria.rules import CriterionDefinition
 from advancement.database.clock import database_now
 from advancement.evaluation.compile import CompiledRules, with_signals
-from advancement.evaluation.outcomes import HELD, INVALID, NO_MATCH, NO_SIGNALS, outcome
-from advancement.evaluation.plan import usable_versions
+from advancement.evaluation.outcomes import BLOCKED, HELD, INVALID, NO_MATCH, NO_SIGNALS, outcome
+from advancement.evaluation.ruleset import load_rule_set
 from advancement.models import RuleVersion, Sprout
 from advancement.rulebook import lifecycles
 
-_BUCKETS = {NO_MATCH: "no_match", INVALID: "invalid", HELD: "held", NO_SIGNALS: "no_signals"}
+_BUCKETS = {
+    NO_MATCH: "no_match",
+    INVALID: "invalid",
+    HELD: "held",
+    NO_SIGNALS: "no_signals",
+    BLOCKED: "blocked",
+}
 
 
 @dataclass(frozen=True)
@@ -36,11 +42,15 @@ class CriterionExplanation:
 
 @dataclass(frozen=True)
 class RuleExplanation:
-    """One rule on one sprout: whether its criteria are met, and whether it is the one that wins."""
+    """One rule on one sprout: whether its criteria are met, and whether it is the one that wins.
+
+    `stopped` is why the signal gate stops the rule, or empty.
+    """
 
     version: RuleVersion
     matches: bool
     wins: bool
+    stopped: str
     criteria: tuple[CriterionExplanation, ...]
 
 
@@ -57,9 +67,10 @@ def explain(sprout_id: UUID, *, using: str = "default") -> Explanation:
     """Judge one sprout as a run would now, with the same compiled rules; raise Sprout.DoesNotExist."""
     as_of = database_now(using)
     ladders = lifecycles(using)
-    versions, _ = usable_versions(ladders, using)
+    rule_set = load_rule_set(ladders, as_of, using)
+    versions = sorted(rule_set.live + rule_set.stopped, key=lambda v: (v.priority, v.rule_id))
     rules = CompiledRules(versions, as_of)
-    columns: dict[str, Any] = {"outcome": outcome(rules, ladders, as_of)}
+    columns: dict[str, Any] = {"outcome": outcome(rule_set, ladders, as_of)}
     columns |= {f"evidence_{version.pk}": rules.evidence(version) for version in versions}
     columns |= {f"matches_{version.pk}": rules.holds(version) for version in versions}
     sprout = with_signals(Sprout.objects.using(using)).annotate(**columns).get(pk=sprout_id)
@@ -70,16 +81,19 @@ def explain(sprout_id: UUID, *, using: str = "default") -> Explanation:
     return Explanation(
         sprout=sprout,
         bucket=_BUCKETS.get(result, "advanced"),
-        rules=tuple(_rule(sprout, version, wins=version.pk == result) for version in own),
+        rules=tuple(
+            _rule(sprout, version, version.pk == result, rule_set.stopped_reasons) for version in own
+        ),
     )
 
 
-def _rule(sprout: Sprout, version: RuleVersion, *, wins: bool) -> RuleExplanation:
+def _rule(sprout: Sprout, version: RuleVersion, wins: bool, stopped: dict[str, str]) -> RuleExplanation:
     evidence: list[dict[str, Any]] = getattr(sprout, f"evidence_{version.pk}")
     return RuleExplanation(
         version=version,
         matches=bool(getattr(sprout, f"matches_{version.pk}")),
         wins=wins,
+        stopped=stopped.get(version.rule_id, ""),
         criteria=tuple(
             CriterionExplanation(criterion, line["actual"], line["met"])
             for criterion, line in zip(version.definition.criteria, evidence, strict=True)

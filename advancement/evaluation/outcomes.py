@@ -5,8 +5,10 @@ from typing import Final
 
 from django.db.models import BigIntegerField, Case, Exists, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import IsNull
 
 from advancement.evaluation.compile import CompiledRules
+from advancement.evaluation.ruleset import RuleSet
 from advancement.models import Hold
 
 # A positive outcome is the id of the winning rule version.
@@ -14,17 +16,23 @@ NO_MATCH: Final = 0
 INVALID: Final = -1
 HELD: Final = -2
 NO_SIGNALS: Final = -3
+BLOCKED: Final = -4
 
 
-def outcome(rules: CompiledRules, ladders: dict[str, list[str]], as_of: datetime) -> Case:
+def outcome(rules: RuleSet, ladders: dict[str, list[str]], as_of: datetime) -> Case:
     """Return the outcome of a sprout; the buckets are tried in the order of the design."""
     held = Exists(Hold.objects.in_force(as_of).filter(sprout=OuterRef("pk")))
     nothing = Q(all_time__isnull=True, last_30d__isnull=True, last_7d__isnull=True)
+    ends = [CompiledRules(rules.live, as_of).winner()]
+    if rules.stopped:
+        # A sprout that matches stopped rules alone is blocked, whichever of them it is.
+        stopped = CompiledRules(rules.stopped, as_of).winner()
+        ends.append(Case(When(IsNull(stopped, False), then=Value(BLOCKED)), output_field=BigIntegerField()))
     return Case(
         When(~in_own_ladder(ladders), then=Value(INVALID)),
         When(held, then=Value(HELD)),
         When(nothing, then=Value(NO_SIGNALS)),
-        default=Coalesce(rules.winner(), Value(NO_MATCH)),
+        default=Coalesce(*ends, Value(NO_MATCH)),
         output_field=BigIntegerField(),
     )
 

@@ -9,15 +9,23 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Q, QuerySet
 
 from advancement.criteria.errors import LeaseLost
-from advancement.criteria.validation import split_by_validity
 from advancement.database.clock import database_now
 from advancement.database.limits import limit_idling
 from advancement.database.statements import Fragment
-from advancement.evaluation.compile import CompiledRules, with_signals
-from advancement.evaluation.outcomes import HELD, INVALID, NO_MATCH, NO_SIGNALS, in_own_ladder, outcome
-from advancement.models import Hold, RuleVersion, Run, Sprout
+from advancement.evaluation.compile import with_signals
+from advancement.evaluation.outcomes import (
+    BLOCKED,
+    HELD,
+    INVALID,
+    NO_MATCH,
+    NO_SIGNALS,
+    in_own_ladder,
+    outcome,
+)
+from advancement.evaluation.ruleset import RuleSet, as_lines, load_rule_set
+from advancement.models import Hold, Run, Sprout
 from advancement.models.runs import RunStatus
-from advancement.rulebook import active_versions, lifecycles
+from advancement.rulebook import lifecycles
 
 _OUTCOMES = "plan_outcomes"
 
@@ -39,7 +47,7 @@ def candidates(scope: Scope, ladders: dict[str, list[str]]) -> "QuerySet[Sprout]
 
 
 def judged(
-    scope: Scope, rules: CompiledRules, ladders: dict[str, list[str]], as_of: datetime
+    scope: Scope, rules: RuleSet, ladders: dict[str, list[str]], as_of: datetime
 ) -> "QuerySet[Sprout, Any]":
     """Return id, revision, tier and outcome of the candidates; buckets are tried in the design's order."""
     sprouts = with_signals(candidates(scope, ladders)).annotate(outcome=outcome(rules, ladders, as_of))
@@ -56,15 +64,14 @@ def make_plan(run: Run, token: int, *, using: str = "default") -> None:
         _prepare_session(cursor, using, outermost=outermost)
         as_of = database_now(using)
         ladders = lifecycles(using)
-        versions, invalid_rules = usable_versions(ladders, using)
+        rules = load_rule_set(ladders, as_of, using)
         scope = Scope(tuple(run.from_tiers), run.scope_model_id or None)
-        rules = CompiledRules(versions, as_of)
         _store_outcomes(cursor, judged(scope, rules, ladders, as_of), using)
         moves = _store_moves(cursor, run, using)
         _store_left_out(cursor, run, as_of, using)
         counts = _count_outcomes(cursor)
         _drop_outcomes(cursor)
-        _publish(run, token, as_of, moves, counts, invalid_rules, using)
+        _publish(run, token, as_of, moves, counts, rules, using)
 
 
 def _prepare_session(cursor: CursorWrapper, using: str, *, outermost: bool) -> None:
@@ -75,17 +82,6 @@ def _prepare_session(cursor: CursorWrapper, using: str, *, outermost: bool) -> N
     cursor.execute("SET LOCAL jit = off; SET LOCAL work_mem = '128MB'")
     # The keys of its uncommitted moves would keep whoever takes the run over waiting.
     limit_idling(using)
-
-
-def usable_versions(
-    ladders: dict[str, list[str]], using: str
-) -> tuple[list[RuleVersion], list[dict[str, str]]]:
-    """Return the active versions that a run can use, and the others by rule with the reason."""
-    versions = active_versions(using)
-    usable, reasons = split_by_validity([version.definition for version in versions], ladders)
-    slugs = {definition.slug for definition in usable}
-    invalid = [{"rule": slug, "reason": reason} for slug, reason in sorted(reasons.items())]
-    return [version for version in versions if version.rule_id in slugs], invalid
 
 
 def _store_outcomes(cursor: CursorWrapper, sprouts: "QuerySet[Sprout, Any]", using: str) -> None:
@@ -127,6 +123,9 @@ def _store_left_out(cursor: CursorWrapper, run: Run, as_of: datetime, using: str
             'Its tier ' || o.tier || ' does not exist in its lifecycle model.'
         FROM {_OUTCOMES} AS o WHERE o.outcome = %(invalid)s
         UNION ALL
+        SELECT %(run)s, o.sprout_id, 'blocked', 'It matches only rules that the signal gate stopped.'
+        FROM {_OUTCOMES} AS o WHERE o.outcome = %(blocked)s
+        UNION ALL
         SELECT %(run)s, o.sprout_id, 'held', 'On hold: ' || h.reason
         FROM {_OUTCOMES} AS o
         JOIN (SELECT sprout_id, MAX(id) AS id FROM ({holds.sql}) AS active GROUP BY sprout_id) AS last
@@ -134,7 +133,7 @@ def _store_left_out(cursor: CursorWrapper, run: Run, as_of: datetime, using: str
         JOIN advancement_holds AS h ON h.id = last.id
         WHERE o.outcome = %(held)s
         """,
-        {**holds.constants, "run": run.pk, "invalid": INVALID, "held": HELD},
+        {**holds.constants, "run": run.pk, "invalid": INVALID, "held": HELD, "blocked": BLOCKED},
     )
 
 
@@ -149,7 +148,7 @@ def _publish(
     as_of: datetime,
     moves: int,
     counts: dict[int, int],
-    invalid_rules: list[dict[str, str]],
+    rules: RuleSet,
     using: str,
 ) -> None:
     figures: dict[str, Any] = {
@@ -159,9 +158,9 @@ def _publish(
         "no_signals": counts.get(NO_SIGNALS, 0),
         "held": counts.get(HELD, 0),
         "invalid": counts.get(INVALID, 0),
-        "blocked": 0,
-        "invalid_rules": invalid_rules,
-        "stopped_rules": [],
+        "blocked": counts.get(BLOCKED, 0),
+        "invalid_rules": as_lines(rules.invalid_reasons),
+        "stopped_rules": as_lines(rules.stopped_reasons),
     }
     mine = Run.objects.using(using).filter(pk=run.pk, lease_token=token, status=RunStatus.PLANNING)
     if (

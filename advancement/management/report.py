@@ -32,6 +32,8 @@ def print_run(run: Run, summary: dict[str, Any], *, worked: bool) -> None:
         console.print(_rules(summary))
     for line in summary["invalid_rules"]:
         console.print(f"Rule {line['rule']} was skipped: {line['reason']}", markup=False)
+    for line in summary["stopped_rules"]:
+        console.print(f"Rule {line['rule']} was stopped: {line['reason']}", markup=False)
 
 
 def _headline(run: Run, summary: dict[str, Any]) -> str:

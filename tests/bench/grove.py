@@ -15,7 +15,8 @@ from django.db import connection
 
 from advancement.criteria.rules import CriterionDefinition, RuleDefinition
 from advancement.criteria.signals import SIGNALS, Period, Unit
-from advancement.models import LifecycleModel, Tier
+from advancement.database.clock import database_now
+from advancement.models import LifecycleModel, SignalRefresh, Tier
 from advancement.rulebook import save_rules
 
 MODELS: Final = {
@@ -68,6 +69,10 @@ def plant(sprouts: int, share: float, seed: int = 1) -> None:
     ids = [uuid.UUID(int=chance.getrandbits(128), version=4) for _ in range(sprouts)]
     _load("sprouts", _SPROUT_COLUMNS, _sprout_rows(ids, chance))
     _load("signal_aggregations", _SIGNAL_COLUMNS, _signal_rows(ids, chance))
+    now = database_now()
+    SignalRefresh.objects.create(
+        kind="import", periods=list(Period), started_at=now, finished_at=now, sprouts=sprouts
+    )
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
 

@@ -1,0 +1,94 @@
+"""The signal gate: rules whose signals look wrong are stopped, so that nothing moves on bad figures."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import pairwise
+from typing import Final
+
+from django.conf import settings
+
+from advancement.criteria.rules import RuleDefinition
+from advancement.criteria.signals import SIGNALS, Period
+from advancement.criteria.wording import format_number
+from advancement.models import SignalRefresh
+
+# A smaller total may halve by chance.
+LEAST_TOTAL: Final = 100
+# How many records are looked through for the newest refresh of each period.
+_HISTORY: Final = 1000
+
+
+class SignalGate:
+    """What is known of the signals' health at one instant: their freshness, and totals that collapsed.
+
+    It fails closed: signals whose refresh is not on record count as stale. Freshness is the wall-clock
+    time of the last refresh, not its as-of; `ADVANCEMENT_MAX_SIGNAL_AGE` of 0 switches its check off.
+    """
+
+    def __init__(self, now: datetime, using: str = "default") -> None:
+        self._now = now
+        refreshes = SignalRefresh.objects.using(using).order_by("-id")
+        self._finished: dict[str, datetime] = {}
+        for periods, finished_at in refreshes.values_list("periods", "finished_at")[:_HISTORY]:
+            for period in periods:
+                self._finished.setdefault(period, finished_at)
+            if len(self._finished) == len(Period):
+                break
+        self._collapsed = _collapsed(list(refreshes.values_list("totals", flat=True)[:2]))
+
+    def reason_to_stop(self, rule: RuleDefinition) -> str | None:
+        """Return why a rule must not move anything now, as a sentence, or None when it may."""
+        for criterion in rule.criteria:
+            signal = SIGNALS[criterion.signal]
+            if signal.column is None:
+                continue
+            if reason := self._stale(criterion.period) or self._collapse(rule, signal.name, signal.column):
+                return reason
+        return None
+
+    def _stale(self, period: str) -> str | None:
+        limit = settings.ADVANCEMENT_MAX_SIGNAL_AGE
+        if not limit:
+            return None
+        finished = self._finished.get(period)
+        if finished is None:
+            return (
+                f"No refresh of the {period} signals is on record; "
+                "run aggregate_signals or import_signals first."
+            )
+        if self._now - finished <= limit:
+            return None
+        hours = (self._now - finished).total_seconds() / 3600
+        return (
+            f"The {period} signals were last refreshed {hours:,.0f} hours ago, which is longer than "
+            f"ADVANCEMENT_MAX_SIGNAL_AGE allows ({limit.total_seconds() / 3600:,.0f} hours)."
+        )
+
+    def _collapse(self, rule: RuleDefinition, name: str, column: str) -> str | None:
+        figures = self._collapsed.get((rule.lifecycle_model, column))
+        if figures is None:
+            return None
+        before, after = figures
+        return (
+            f"The total of {name} over all {rule.lifecycle_model} sprouts fell from {format_number(before)} "
+            f"to {format_number(after)} with the last refresh; check where the usage events come from."
+        )
+
+
+def stopped_rules(rules: Iterable[RuleDefinition], now: datetime, using: str = "default") -> dict[str, str]:
+    """Return the reason for each rule that the gate stops, by slug."""
+    gate = SignalGate(now, using)
+    reasons = {rule.slug: gate.reason_to_stop(rule) for rule in rules}
+    return {slug: reason for slug, reason in reasons.items() if reason}
+
+
+def _collapsed(newest_first: list[dict[str, dict[str, int]]]) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return (before, after) of each all-time total that fell below half since the refresh before."""
+    found = {}
+    for latest, previous in pairwise(newest_first):
+        for model, totals in previous.items():
+            for column, before in totals.items():
+                after = latest.get(model, {}).get(column, 0)
+                if before >= LEAST_TOTAL and after < before / 2:
+                    found[model, column] = (before, after)
+    return found

@@ -1,0 +1,109 @@
+"""Rules are stopped while their signals are stale or collapsed, and the run says which and why."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from advancement.evaluation.explain import explain
+from advancement.models import LeftOut, Run, SignalRefresh
+from tests.criteria.cast import make_rule
+from tests.factories import add_rule, add_rules, make_sprout, planned_run, refreshed
+
+pytestmark = pytest.mark.django_db
+
+
+def stopped(run: Run) -> dict[str, str]:
+    return {line["rule"]: line["reason"] for line in run.stopped_rules}
+
+
+def test_without_a_refresh_on_record_a_rule_on_signals_is_stopped() -> None:
+    add_rule("citations >= 3")
+    make_sprout(signals={"citations": 3})
+    SignalRefresh.objects.all().delete()
+    run = planned_run()
+    assert (run.moves_planned, run.blocked, run.evaluated) == (0, 1, 1)
+    assert stopped(run)["a-rule"].startswith("No refresh of the all_time signals is on record")
+    assert LeftOut.objects.get().reason == "It matches only rules that the signal gate stopped."
+
+
+def test_signals_older_than_allowed_stop_the_rule() -> None:
+    add_rule("citations >= 3")
+    make_sprout(signals={"citations": 3})
+    SignalRefresh.objects.all().delete()
+    refreshed(hours_ago=49)
+    assert "49 hours ago" in stopped(planned_run())["a-rule"]
+
+
+def test_signals_just_young_enough_do_not() -> None:
+    add_rule("citations >= 3")
+    make_sprout(signals={"citations": 3})
+    SignalRefresh.objects.all().delete()
+    refreshed(hours_ago=47.9)
+    assert planned_run().moves_planned == 1
+
+
+def test_zero_switches_the_check_of_age_off(settings: Any) -> None:
+    settings.ADVANCEMENT_MAX_SIGNAL_AGE = timedelta(0)
+    add_rule("citations >= 3")
+    make_sprout(signals={"citations": 3})
+    SignalRefresh.objects.all().delete()
+    assert planned_run().moves_planned == 1
+
+
+def test_a_rule_on_days_in_tier_alone_needs_no_refresh() -> None:
+    add_rule("daysInTier >= 1")
+    make_sprout(signals={})
+    SignalRefresh.objects.all().delete()
+    assert planned_run().moves_planned == 1
+
+
+def test_freshness_is_judged_for_the_period_that_the_rule_uses() -> None:
+    add_rule("citations >= 0 last_7d")
+    make_sprout(signals={})
+    SignalRefresh.objects.update(periods=["all_time"])
+    assert "last_7d" in stopped(planned_run())["a-rule"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "stops"), [(100, 49, True), (100, 50, False), (99, 0, False), (1000, 0, True)]
+)
+def test_a_total_that_fell_below_half_stops_the_rules_on_it(before: int, after: int, stops: bool) -> None:
+    add_rules(make_rule("citations >= 3", slug="on-citations"), make_rule("views >= 3", slug="on-views"))
+    make_sprout(signals={"citations": 3})
+    refreshed({"botanical": {"reference_count": before, "view_count": 500}})
+    refreshed({"botanical": {"reference_count": after, "view_count": 500}})
+    assert list(stopped(planned_run())) == (["on-citations"] if stops else [])
+
+
+def test_a_model_that_is_gone_from_the_totals_has_collapsed() -> None:
+    add_rule("citations >= 3")
+    make_sprout(signals={"citations": 3})
+    refreshed({"botanical": {"reference_count": 700}})
+    refreshed({})
+    reason = stopped(planned_run())["a-rule"]
+    assert reason.startswith("The total of citations over all botanical sprouts fell from 700 to 0")
+
+
+def test_a_live_rule_moves_a_sprout_that_a_stopped_one_would_have_moved_first() -> None:
+    add_rules(
+        make_rule("citations >= 3", slug="stopped", priority=1, to_tier="tree"),
+        make_rule("views >= 3", slug="live"),
+    )
+    make_sprout(signals={"citations": 3, "views": 3})
+    refreshed({"botanical": {"reference_count": 700}})
+    refreshed({})
+    run = planned_run()
+    assert (run.moves_planned, run.blocked) == (1, 0)
+    assert run.moves.get().to_tier == "sapling"
+
+
+def test_the_explanation_of_a_sprout_names_the_gate() -> None:
+    add_rule("citations >= 3")
+    sprout = make_sprout(signals={"citations": 3})
+    SignalRefresh.objects.all().delete()
+    explanation = explain(sprout.pk)
+    assert explanation.bucket == "blocked"
+    (rule,) = explanation.rules
+    assert (rule.matches, rule.wins) == (True, False)
+    assert "No refresh" in rule.stopped
