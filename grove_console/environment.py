@@ -105,6 +105,13 @@ def duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[match["unit"]]: int(match["amount"])})
 
 
+def lease(text: str) -> timedelta:
+    """Parse a duration of at least a second."""
+    if not (value := duration(text)):
+        raise ValueError("a worker must be given some time; write a duration, as in 2m.")
+    return value
+
+
 def daily_cron(text: str) -> str | None:
     """Parse a cron expression that fires at most once a UTC day, or `off` (None)."""
     if text.lower() == "off":

@@ -35,7 +35,7 @@ ADVANCEMENT_MAX_SIGNAL_AGE = parse.read(
     _values, "ADVANCEMENT_MAX_SIGNAL_AGE", parse.duration, parse.duration("48h")
 )
 # How long a worker that no longer reports is waited for before another takes its run over.
-ADVANCEMENT_LEASE = parse.read(_values, "ADVANCEMENT_LEASE", parse.duration, parse.duration("2m"))
+ADVANCEMENT_LEASE = parse.read(_values, "ADVANCEMENT_LEASE", parse.lease, parse.duration("2m"))
 
 # --- Database ------------------------------------------------------------------------------------
 DATABASE_TRANSACTION_POOLER = parse.read(_values, "DATABASE_TRANSACTION_POOLER", parse.boolean, False)
@@ -129,15 +129,17 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", 
 
 # --- Security, outside DEBUG ---------------------------------------------------------------------
 if not DEBUG:
-    SECURE_SSL_REDIRECT = parse.read(_values, "SECURE_SSL_REDIRECT", parse.boolean, True)
     if parse.read(_values, "BEHIND_HTTPS_PROXY", parse.boolean, False):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
-    SECURE_HSTS_SECONDS = 31_536_000
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-    SECURE_HSTS_PRELOAD = True
-    SESSION_COOKIE_SECURE = True
-    CSRF_COOKIE_SECURE = True
+    # One switch for all of it: cookies that only travel by HTTPS make no sense on a site without.
+    if parse.read(_values, "HTTPS_ONLY", parse.boolean, True):
+        SECURE_SSL_REDIRECT = True
+        SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+        SECURE_HSTS_SECONDS = 31_536_000
+        SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+        SECURE_HSTS_PRELOAD = True
+        SESSION_COOKIE_SECURE = True
+        CSRF_COOKIE_SECURE = True
 
 # --- Task clusters -------------------------------------------------------------------------------
 # `control` wakes up every minute and must stay quick; `runs` does the long work. Redelivery comes

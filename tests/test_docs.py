@@ -23,7 +23,6 @@ ROOT = Path(__file__).parents[1]
 README, ARCHITECTURE, OPERATIONS = "README.md", "docs/architecture.md", "docs/operations.md"
 NOT_OURS = {"node_modules", "staticfiles"}
 # Set for odd cases only, so that the template has no line for them.
-NOT_IN_TEMPLATE = {"ADVANCEMENT_LEASE"}
 NEVER_SET = {RunStatus.HELD, RunStatus.APPROVED, RunStatus.DISCARDED}
 
 
@@ -184,7 +183,7 @@ def test_the_settings_are_in_the_readme():
 
 def test_the_settings_are_in_the_template():
     assert set(template()) <= settings_read()
-    assert settings_read() - set(template()) <= NOT_IN_TEMPLATE
+    assert settings_read() == set(template())
 
 
 @pytest.mark.parametrize("name", sorted(name for name, value in template().items() if value))

@@ -53,9 +53,12 @@ class ConsoleCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run the command; refusals and database errors become CommandError with a sentence."""
+        self._json_printed = False
         try:
             return self._execute(*args, **options)
         except CommandError as error:
+            if options.get("json") and not self._json_printed and error.returncode != EXIT_USAGE:
+                self.print_json({"error": str(error)})
             if not self._called_from_command_line or options.get("traceback"):
                 raise
             # Django would put the name of the exception in front.
@@ -75,6 +78,7 @@ class ConsoleCommand(BaseCommand):
 
     def print_json(self, value: Mapping[str, Any]) -> None:
         """Print one JSON object on one line, in ASCII; times and UUIDs as text."""
+        self._json_printed = True
         self.stdout.write(json.dumps(value, default=str, allow_nan=False))
 
     @contextlib.contextmanager

@@ -58,4 +58,5 @@ class ImportCommand(ConsoleCommand):
             parts.append(f"{outcome.repeated:,} repeated in the file")
         if outcome.rejected:
             parts.append(f"{outcome.rejected:,} rejected")
-        return f"{outcome.read:,} {self.importer.noun} read: {', '.join(parts)}."
+        noun = self.importer.noun.removesuffix("s") if outcome.read == 1 else self.importer.noun
+        return f"{outcome.read:,} {noun} read: {', '.join(parts)}."

@@ -29,6 +29,7 @@ def print_run(run: Run, summary: dict[str, Any], *, worked: bool) -> None:
     console.print(f"[bold]{_headline(run, summary)}[/bold]")
     console.print(_buckets(run, summary))
     if summary["by_rule"]:
+        console.print()
         console.print(_rules(summary))
     for line in summary["invalid_rules"]:
         console.print(f"Rule {line['rule']} was skipped: {line['reason']}", markup=False)
@@ -42,8 +43,12 @@ def _headline(run: Run, summary: dict[str, Any]) -> str:
     if run.dry_run:
         return f"Dry run {run.pk} from {tiers}: {figures} would advance; nothing was changed."
     if run.status == RunStatus.SUCCEEDED:
-        return f"Run {run.pk} from {tiers}: {figures} advanced in {summary['seconds']:.1f} s."
+        return f"Run {run.pk} from {tiers}: {figures} advanced in {_duration(summary['seconds'])}."
     return f"Run {run.pk} from {tiers} is {run.status}: {figures} advanced."
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{max(seconds * 1000, 1):.0f} ms"
 
 
 def _buckets(run: Run, summary: dict[str, Any]) -> Table:

@@ -39,6 +39,6 @@ class Command(ConsoleCommand):
         for warning in saved.warnings:
             self.stderr.write(f"Note: {warning}")
         self.stdout.write(
-            f"{len(rules)} rules read: {len(saved.added)} new, {len(saved.changed)} changed, "
+            f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'} read: {len(saved.added)} new, {len(saved.changed)} changed, "
             f"{len(saved.unchanged)} unchanged."
         )
