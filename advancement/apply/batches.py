@@ -38,7 +38,7 @@ class Applier:
             moving = statements.move_on_postgresql(run, using)
         else:
             moving = statements.insert_events_on_sqlite(run, using)
-        self._move = Statement(f"move_run_{run.pk}", moving, window, using=using, prepare=prepare)
+        self._move = Statement(f"move_run_{run.pk}_{token}", moving, window, using=using, prepare=prepare)
         self._update = Statement("", statements.update_sprouts_on_sqlite(run), (), using=using, prepare=False)
         self._skip = Statement("", statements.record_skipped(run, using), (), using=using, prepare=False)
 

@@ -2,12 +2,23 @@
 
 from typing import Any
 
+from django.apps import AppConfig
 from django.core.management import call_command
-from django.db import connections
+from django.db import connections, transaction
+from django.db.models.signals import pre_migrate
+from django.dispatch import receiver
 
-from advancement.database.triggers import install_triggers
+from advancement.database.triggers import install_triggers, remove_triggers
 
 TICK_NAME = "advancement tick"
+
+
+@receiver(pre_migrate)
+def make_way(app_config: AppConfig, using: str, plan: list[Any], **kwargs: Any) -> None:
+    """Take SQLite's triggers out of the way of migrations that remake tables; `prepare_database` follows."""
+    connection = connections[using]
+    if app_config.name == "advancement" and plan and connection.vendor == "sqlite":
+        remove_triggers(connection)
 
 
 def prepare_database(using: str, **kwargs: Any) -> None:
@@ -25,16 +36,20 @@ def prepare_database(using: str, **kwargs: Any) -> None:
 def _schedule_tick(using: str) -> None:
     from django_q.models import Schedule
 
-    Schedule.objects.using(using).update_or_create(
-        name=TICK_NAME,
-        defaults={
-            "func": "advancement.tasks.tick",
-            "schedule_type": Schedule.MINUTES,
-            "minutes": 1,
-            "repeats": -1,
-            "cluster": "control",
-            "args": None,
-            "kwargs": None,
-            "hook": None,
-        },
-    )
+    # Two migrates at once may both have added it; what they left over goes.
+    with transaction.atomic(using=using):
+        ticks = Schedule.objects.using(using).filter(name=TICK_NAME).order_by("pk")
+        ticks.filter(pk__in=list(ticks.values_list("pk", flat=True)[1:])).delete()
+        ticks.update_or_create(
+            name=TICK_NAME,
+            defaults={
+                "func": "advancement.tasks.tick",
+                "schedule_type": Schedule.MINUTES,
+                "minutes": 1,
+                "repeats": -1,
+                "cluster": "control",
+                "args": None,
+                "kwargs": None,
+                "hook": None,
+            },
+        )

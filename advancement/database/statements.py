@@ -10,7 +10,9 @@ from django.db.models import Field, QuerySet
 from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
 
-_PLACEHOLDER: Final = re.compile(r"(?<!%)%s")
+# A doubled percent sign stands for itself, whatever follows it.
+_POSITIONAL: Final = re.compile(r"%%|%s")
+_NAMED: Final = re.compile(r"%%|%\((\w+)\)s")
 
 
 class Variable(Expression):
@@ -40,14 +42,11 @@ class Fragment:
     def of(cls, queryset: "QuerySet[Any, Any]", using: str, prefix: str = "p") -> "Fragment":
         """Compile a queryset for the named database; `Variable`s keep their names."""
         sql, params = queryset.query.get_compiler(using=using).as_sql()
-        pieces = _PLACEHOLDER.split(sql)
-        constants: dict[str, Any] = {}
-        text = pieces[0]
-        for number, (param, piece) in enumerate(zip(params, pieces[1:], strict=True)):
-            name = str(param) if isinstance(param, _Mark) else f"{prefix}{number}"
-            if not isinstance(param, _Mark):
-                constants[name] = param
-            text += f"%({name})s{piece}"
+        marks = {number: str(param) for number, param in enumerate(params) if isinstance(param, _Mark)}
+        names = [marks.get(number, f"{prefix}{number}") for number in range(len(params))]
+        left = iter(names)
+        text = _POSITIONAL.sub(lambda found: found[0] if found[0] == "%%" else f"%({next(left)})s", sql)
+        constants = {names[number]: param for number, param in enumerate(params) if number not in marks}
         return cls(text, constants)
 
 
@@ -83,9 +82,7 @@ class Statement:
         if self._prepared_on is self._connection.connection:
             return
         numbers = {name: f"${number}" for number, name in enumerate(self._variables, 1)}
-        sql = self._fragment.sql
-        for name, mark in numbers.items():
-            sql = sql.replace(f"%({name})s", mark)
+        sql = _NAMED.sub(lambda found: numbers.get(found[1], found[0]), self._fragment.sql)
         cursor.execute(f"PREPARE {self._name} AS {sql}", self._fragment.constants)
         self._prepared_on = self._connection.connection
 

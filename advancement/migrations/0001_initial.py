@@ -332,7 +332,7 @@ class Migration(migrations.Migration):
             options={
                 'db_table': 'advancement_events',
                 'indexes': [models.Index(fields=['rule_id', 'timestamp'], name='advancement_events_of_rule'), models.Index(fields=['run_id', 'id'], name='advancement_events_of_run')],
-                'constraints': [models.UniqueConstraint(fields=('sprout_id', 'revision'), name='one_event_per_sprout_and_revision'), models.UniqueConstraint(condition=models.Q(('reverses__isnull', False)), fields=('reverses',), name='one_reversal_per_event'), models.CheckConstraint(condition=models.Q(('revision__gte', 1)), name='advancement_events_revision_from_1'), models.CheckConstraint(condition=models.Q(('event_type__in', ['auto-advancement', 'manual-override', 'bulk-rollback'])), name='advancement_events_event_type_known'), models.CheckConstraint(condition=models.Q(('from_tier', ''), _negated=True), name='advancement_events_from_tier_not_empty'), models.CheckConstraint(condition=models.Q(('to_tier', ''), _negated=True), name='advancement_events_to_tier_not_empty'), models.CheckConstraint(condition=models.Q(models.Q(('event_type', 'auto-advancement'), ('rule_id__isnull', False), ('rule_version__isnull', False)), models.Q(models.Q(('event_type', 'auto-advancement'), _negated=True), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='advancement_events_explained')],
+                'constraints': [models.UniqueConstraint(fields=('sprout_id', 'revision'), name='one_event_per_sprout_and_revision'), models.UniqueConstraint(condition=models.Q(('reverses__isnull', False)), fields=('reverses',), name='one_reversal_per_event'), models.CheckConstraint(condition=models.Q(('revision__gte', 1), ('revision__lte', 2147483647)), name='advancement_events_revision_in_range'), models.CheckConstraint(condition=models.Q(('rule_version__gte', 1), ('rule_version__lte', 2147483647)), name='advancement_events_rule_version_in_range'), models.CheckConstraint(condition=models.Q(('event_type__in', ['auto-advancement', 'manual-override', 'bulk-rollback'])), name='advancement_events_event_type_known'), models.CheckConstraint(condition=models.Q(('from_tier', ''), _negated=True), name='advancement_events_from_tier_not_empty'), models.CheckConstraint(condition=models.Q(('to_tier', ''), _negated=True), name='advancement_events_to_tier_not_empty'), models.CheckConstraint(condition=models.Q(models.Q(('event_type', 'auto-advancement'), ('rule_id__isnull', False), ('rule_version__isnull', False)), models.Q(models.Q(('event_type', 'auto-advancement'), _negated=True), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='advancement_events_explained')],
             },
         ),
         migrations.AddConstraint(
@@ -341,7 +341,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='ruleversion',
-            constraint=models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='rule_versions_number_from_1'),
+            constraint=models.CheckConstraint(condition=models.Q(('number__gte', 1), ('number__lte', 2147483647)), name='rule_versions_number_in_range'),
         ),
         migrations.AddConstraint(
             model_name='ruleversion',
@@ -566,5 +566,25 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='usageevent',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('event_type', 'sprout_rated'), ('rating__in', ['up', 'down'])), models.Q(models.Q(('event_type', 'sprout_rated'), _negated=True), ('rating', '')), _connector='OR'), name='usage_events_rating_when_rated'),
+        ),
+        migrations.AddConstraint(
+            model_name='ruleversion',
+            constraint=models.CheckConstraint(condition=models.Q(('priority__gte', 0), ('priority__lte', 32767)), name='rule_versions_priority_in_range'),
+        ),
+        migrations.AddConstraint(
+            model_name='rulecriterion',
+            constraint=models.CheckConstraint(condition=models.Q(('position__gte', 0), ('position__lte', 32767)), name='rule_criteria_position_in_range'),
+        ),
+        migrations.AddConstraint(
+            model_name='hold',
+            constraint=models.CheckConstraint(condition=models.Q(('rule_version__gte', 1), ('rule_version__lte', 2147483647)), name='advancement_holds_rule_version_in_range'),
+        ),
+        migrations.AddConstraint(
+            model_name='tier',
+            constraint=models.CheckConstraint(condition=models.Q(('position__gte', 0), ('position__lte', 32767)), name='lifecycle_tiers_position_in_range'),
+        ),
+        migrations.AddConstraint(
+            model_name='sprout',
+            constraint=models.CheckConstraint(condition=models.Q(('revision__gte', 0), ('revision__lte', 2147483647)), name='sprouts_revision_in_range'),
         ),
     ]

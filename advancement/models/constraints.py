@@ -1,8 +1,13 @@
 """Constraints that several tables share."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from django.db.models import CheckConstraint, Q
+
+# What the integer columns of PostgreSQL hold; SQLite would take anything, text included.
+MAX_INTEGER: Final = 2**31 - 1
+MAX_SMALL_INTEGER: Final = 2**15 - 1
 
 
 def in_range(table: str, column: str, low: float, high: float) -> CheckConstraint:

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from advancement.models.constraints import not_empty, one_of
+from advancement.models.constraints import MAX_INTEGER, in_range, not_empty, one_of
 
 
 class AdvancementEventType(models.TextChoices):
@@ -49,9 +49,8 @@ class AdvancementEvent(models.Model):
             models.UniqueConstraint(
                 fields=["reverses"], name="one_reversal_per_event", condition=models.Q(reverses__isnull=False)
             ),
-            models.CheckConstraint(
-                name="advancement_events_revision_from_1", condition=models.Q(revision__gte=1)
-            ),
+            in_range("advancement_events", "revision", 1, MAX_INTEGER),
+            in_range("advancement_events", "rule_version", 1, MAX_INTEGER),
             one_of("advancement_events", "event_type", AdvancementEventType.values),
             not_empty("advancement_events", "from_tier"),
             not_empty("advancement_events", "to_tier"),

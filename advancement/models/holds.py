@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from advancement.models.constraints import not_empty
+from advancement.models.constraints import MAX_INTEGER, in_range, not_empty
 from advancement.models.rules import AdvancementRule
 from advancement.models.sprouts import Sprout
 
@@ -49,6 +49,7 @@ class Hold(models.Model):
         constraints = [
             not_empty("advancement_holds", "reason"),
             not_empty("advancement_holds", "set_by"),
+            in_range("advancement_holds", "rule_version", 1, MAX_INTEGER),
             models.CheckConstraint(
                 name="advancement_holds_rule_with_version",
                 condition=Q(rule__isnull=True, rule_version__isnull=True)

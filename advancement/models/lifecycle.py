@@ -3,7 +3,7 @@
 from django.core.validators import RegexValidator
 from django.db import models
 
-from advancement.models.constraints import not_empty
+from advancement.models.constraints import MAX_SMALL_INTEGER, in_range, not_empty
 
 slug_validator = RegexValidator(
     r"^[a-z0-9][a-z0-9_-]*\Z",
@@ -41,6 +41,7 @@ class Tier(models.Model):
         ordering = ["lifecycle_model", "position"]
         constraints = [
             not_empty("lifecycle_tiers", "slug"),
+            in_range("lifecycle_tiers", "position", 0, MAX_SMALL_INTEGER),
             models.UniqueConstraint(fields=["lifecycle_model", "slug"], name="one_tier_per_slug"),
             models.UniqueConstraint(fields=["lifecycle_model", "position"], name="one_tier_per_position"),
         ]

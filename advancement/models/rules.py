@@ -10,7 +10,7 @@ from advancement.criteria.rules import (
     RuleDefinition,
 )
 from advancement.criteria.signals import MAX_COUNT, Period
-from advancement.models.constraints import in_range, not_empty, one_of
+from advancement.models.constraints import MAX_INTEGER, MAX_SMALL_INTEGER, in_range, not_empty, one_of
 
 
 class AdvancementRule(models.Model):
@@ -67,7 +67,8 @@ class RuleVersion(models.Model):
         ordering = ["rule", "number"]
         constraints = [
             models.UniqueConstraint(fields=["rule", "number"], name="one_rule_version_per_number"),
-            models.CheckConstraint(name="rule_versions_number_from_1", condition=models.Q(number__gte=1)),
+            in_range("rule_versions", "number", 1, MAX_INTEGER),
+            in_range("rule_versions", "priority", 0, MAX_SMALL_INTEGER),
             one_of("rule_versions", "logic", Logic),
             models.CheckConstraint(
                 name="rule_versions_moves", condition=~models.Q(from_tier=models.F("to_tier"))
@@ -111,6 +112,7 @@ class RuleCriterion(models.Model):
         ordering = ["version", "position"]
         constraints = [
             models.UniqueConstraint(fields=["version", "position"], name="one_criterion_per_position"),
+            in_range("rule_criteria", "position", 0, MAX_SMALL_INTEGER),
             one_of("rule_criteria", "operator", Operator),
             one_of("rule_criteria", "period", Period),
             in_range("rule_criteria", "threshold", 0, MAX_COUNT),

@@ -4,7 +4,7 @@ import uuid
 
 from django.db import models
 
-from advancement.models.constraints import not_empty, one_of
+from advancement.models.constraints import MAX_INTEGER, in_range, not_empty, one_of
 from advancement.models.lifecycle import LifecycleModel
 
 
@@ -29,7 +29,11 @@ class Sprout(models.Model):
     class Meta:
         # No index on tier: it would end heap-only updates on PostgreSQL and does not help the run.
         db_table = "sprouts"
-        constraints = [not_empty("sprouts", "tier"), not_empty("sprouts", "initial_tier")]
+        constraints = [
+            not_empty("sprouts", "tier"),
+            not_empty("sprouts", "initial_tier"),
+            in_range("sprouts", "revision", 0, MAX_INTEGER),
+        ]
 
     def __str__(self) -> str:
         return self.title

@@ -37,7 +37,8 @@ def lease_for(status: str) -> timedelta:
 
 def waiting_time(attempts: int) -> timedelta:
     """Return how long a run that failed so many times is left alone: 1 minute, doubled up to 1 hour."""
-    return min(_FIRST_RETRY * 2 ** min(max(attempts - 1, 0), 10), _LONGEST_RETRY)
+    doublings: int = min(max(attempts - 1, 0), 10)
+    return min(_FIRST_RETRY * 2**doublings, _LONGEST_RETRY)
 
 
 def abandoned(using: str = "default") -> "QuerySet[Run]":

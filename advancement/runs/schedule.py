@@ -86,6 +86,9 @@ def work_off(*, using: str = "default") -> list[Run]:
     """Do what is due: resume what was left lying, then the date that is due, if it still is."""
     runs = resume_abandoned(using=using)
     if day := due_date(using=using):
-        run, worked = run_scheduled(day, RunRequest(), using=using)
-        runs += [run] if worked else []
+        try:
+            run, worked = run_scheduled(day, RunRequest(), using=using)
+            runs += [run] if worked else []
+        except LeaseLost:
+            logger.warning("The run of %s was taken over by another worker", day)
     return runs

@@ -38,8 +38,8 @@ def start_run(request: RunRequest, *, trigger: RunTrigger, using: str = "default
 
     Raise AdvancementError for an unknown model or tier, or when the audit trail is not protected.
     """
-    check_triggers(using)
     check_scope(request.tiers, request.lifecycle_model, using)
+    check_triggers(using)
     return _insert(request, trigger, None, using)
 
 

@@ -113,8 +113,8 @@ class _Worker:
         return run
 
     def _plan(self, run: Run) -> None:
-        check_triggers(self._using)
         check_scope(tuple(run.from_tiers), run.scope_model_id, self._using)
+        check_triggers(self._using)
         if run.trigger == RunTrigger.SCHEDULE:
             self._progress("refreshing signals", 0, 0)
             with transaction.atomic(using=self._using):
@@ -140,7 +140,7 @@ class _Worker:
         deadline = time.monotonic() + PATIENCE
         while other := self._try_to_start():
             if time.monotonic() >= deadline:
-                raise AnotherRunApplies(f"{other} is still being applied".capitalize())
+                raise AnotherRunApplies(f"{other} is still being applied.".capitalize())
             self._progress(f"waiting for {other}", 0, 0)
             time.sleep(_POLL)
             self._renew()

@@ -8,8 +8,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,10 +19,13 @@ import pytest
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from advancement.apply import Applier
 from advancement.criteria.signals import Period
 from advancement.models import AdvancementEvent, LeftOut, Move, Run, SignalAggregation, Sprout
-from tests.factories import signal_values, sprout_values
+from tests.factories import refreshed, signal_values, sprout_values
 
+# A night.
+DAY = date(2026, 3, 5)
 MANAGE = Path(__file__).parents[2] / "manage.py"
 
 Beside = Callable[[Callable[[], Any]], "Future[Any]"]
@@ -60,6 +64,7 @@ def plant(count: int, citations: int = 3) -> list[Sprout]:
     SignalAggregation.objects.bulk_create(
         [signal_values(sprout, period, citations=citations) for sprout in sprouts for period in Period]
     )
+    refreshed()
     return sprouts
 
 
@@ -181,3 +186,22 @@ def execute(sql: str, *values: Any) -> CursorWrapper:
     cursor = connection.cursor()
     cursor.execute(sql, values)
     return cursor
+
+
+@contextmanager
+def failing_batches(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, times: int, after: int = 0
+) -> Iterator[list[int]]:
+    """Let some batches fail after their moves were made, before the commit."""
+    make_moves, seen = Applier._make_moves, [0]
+
+    def fail(self: Applier, *arguments: Any) -> Any:
+        moved = make_moves(self, *arguments)
+        seen[0] += 1
+        if after < seen[0] <= after + times:
+            raise error
+        return moved
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Applier, "_make_moves", fail)
+        yield seen

@@ -10,11 +10,9 @@ from advancement.models import AdvancementEvent, Run
 from advancement.runs.schedule import work_off
 from advancement.runs.start import RunRequest, claim_date
 from tests.factories import add_rule
-from tests.runs.conftest import Beside, assert_all_moved_once, end_of, manage, plant, start_manage
+from tests.runs.conftest import DAY, Beside, assert_all_moved_once, end_of, manage, plant, start_manage
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-DAY = date(2026, 3, 5)
 
 
 def test_of_sixteen_who_claim_a_date_one_gets_it(beside: Beside) -> None:

@@ -1,6 +1,5 @@
 """What happens beside a run, on other connections, while it moves sprouts."""
 
-import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -9,15 +8,11 @@ from typing import Any
 
 import pytest
 from django.db.models import F
-from pytest_django import Settings
 
-from advancement.apply import Applier
-from advancement.criteria.errors import LeaseLost
 from advancement.holds import set_hold
 from advancement.models import AdvancementEvent, LeftOut, Run, SignalAggregation, Sprout
 from advancement.rulebook import archive_rule
-from advancement.runs.lease import abandoned, take_lease
-from advancement.runs.schedule import resume_abandoned
+from advancement.runs.lease import take_lease
 from advancement.runs.work import work_on
 from tests.factories import add_rule, finished_run, planned_run
 from tests.runs.conftest import (
@@ -25,7 +20,6 @@ from tests.runs.conftest import (
     assert_all_moved_once,
     assert_ledger_holds,
     end_of,
-    let_lease_expire,
     manage,
     needs_postgresql,
     open_transaction,
@@ -241,73 +235,6 @@ def test_an_applying_override_keeps_no_run_waiting(monkeypatch: pytest.MonkeyPat
         lease_expires_at=planned_run().lease_expires_at,
     )
     assert finished_run().status == "succeeded"
-
-
-def test_a_worker_whose_run_was_taken_over_writes_nothing_more(beside: Beside) -> None:
-    add_rule("citations >= 3")
-    plant(20)
-    run = planned_run(batch_size=1)
-    old_token = run.lease_token
-
-    def take_over(phase: str, done: int, total: int) -> None:
-        if done == 7:
-            let_lease_expire(run)
-            assert [taken.status for taken in resume_abandoned()] == ["succeeded"]
-
-    with pytest.raises(LeaseLost):
-        work_on(run.pk, old_token, progress=take_over)
-    assert_all_moved_once(run, 20)
-    run.refresh_from_db()
-    assert (run.lease_token, run.attempts) == (old_token + 1, 2)
-
-
-@needs_postgresql
-def test_a_worker_stopped_in_mid_apply_wakes_up_to_find_its_run_taken_over() -> None:
-    add_rule("citations >= 3")
-    plant(300)
-    process = start_manage("run_advancement", "--batch-size", "1", "--json", ADVANCEMENT_LEASE="1s")
-    run = wait_until(lambda: Run.objects.filter(cursor__gte=20).first())
-    process.send_signal(signal.SIGSTOP)
-    wait_until(lambda: abandoned().exists(), 5)
-    assert [taken.status for taken in resume_abandoned()] == ["succeeded"]
-    process.send_signal(signal.SIGCONT)
-    ended = end_of(process)
-    assert ended.code == 1
-    assert ended.json["status"] == "failed"
-    assert "Another worker has taken this run over" in ended.err
-    assert "Traceback" not in ended.err
-    assert_all_moved_once(run, 300)
-
-
-@needs_postgresql
-def test_a_worker_stopped_inside_a_batch_gives_its_locks_back(beside: Beside, settings: Settings) -> None:
-    settings.ADVANCEMENT_LEASE = settings.ADVANCEMENT_LEASE.__class__(seconds=1)
-    add_rule("citations >= 3")
-    plant(6)
-    run = planned_run(batch_size=2)
-    Run.objects.filter(pk=run.pk).update(status="applying")
-    slept: list[str] = []
-
-    def sleep_in_a_batch() -> None:
-        applier = Applier(run, run.lease_token)
-        make_moves = applier._make_moves
-
-        def slow(*arguments: Any) -> int:
-            moved = make_moves(*arguments)
-            time.sleep(2)
-            slept.append("once")
-            return moved
-
-        applier._make_moves = slow  # type: ignore[method-assign]
-        applier.apply_all()
-
-    sleeping = beside(sleep_in_a_batch)
-    wait_until(lambda: abandoned().exists(), 5)
-    assert [taken.status for taken in resume_abandoned()] == ["succeeded"]
-    with pytest.raises(Exception, match="idle-in-transaction|closed|lost|terminat"):
-        sleeping.result(60)
-    assert slept == ["once"]
-    assert_all_moved_once(run, 6)
 
 
 def test_a_hold_set_between_two_runs_counts_in_the_second() -> None:

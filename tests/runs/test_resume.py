@@ -3,7 +3,6 @@
 import random
 import time
 from collections.abc import Callable
-from datetime import date
 
 import pytest
 
@@ -15,6 +14,7 @@ from advancement.runs.start import RunRequest, claim_date
 from advancement.runs.work import work_on
 from tests.factories import add_rule, finished_run, make_sprout, planned_run
 from tests.runs.conftest import (
+    DAY,
     Beside,
     assert_all_moved_once,
     execute,
@@ -31,7 +31,6 @@ from tests.runs.conftest import (
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-DAY = date(2026, 3, 5)
 MOVES = 300
 ONE_BY_ONE = ("run_advancement", "--batch-size", "1", "--json")
 
@@ -104,7 +103,7 @@ def test_a_run_that_is_killed_again_and_again_comes_to_its_end() -> None:
     assert_all_moved_once(run, MOVES)
 
 
-def test_a_live_worker_keeps_its_run_however_long_it_takes(settings) -> None:
+def test_a_live_worker_keeps_its_run_however_long_it_takes() -> None:
     grow()
     process = start_manage(*ONE_BY_ONE, ADVANCEMENT_LEASE="30s")
     run = wait_until(run_with_cursor(1))

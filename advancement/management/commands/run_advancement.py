@@ -5,9 +5,10 @@ from typing import Any
 import django.db
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
-from django.core.validators import URLValidator
+from django.core.validators import MaxLengthValidator, URLValidator
 
 from advancement.criteria.errors import AdvancementError
+from advancement.criteria.wording import quoted
 from advancement.database.clock import database_now
 from advancement.management.base import ConsoleCommand, sentence_of, usage_error
 from advancement.management.report import print_run
@@ -19,6 +20,7 @@ from advancement.runs.summary import nothing_done, summarise
 from advancement.runs.work import work_on
 
 _MAX_BATCH_SIZE = 100_000
+_LONGEST_LOG_URL = 2_000
 
 
 class Command(ConsoleCommand):
@@ -78,8 +80,12 @@ class Command(ConsoleCommand):
         if options["log_url"]:
             try:
                 URLValidator(schemes=["http", "https"])(options["log_url"])
+                MaxLengthValidator(_LONGEST_LOG_URL)(options["log_url"])
             except ValidationError:
-                raise usage_error(f"--log-url {options['log_url']!r} is not an http(s) address.") from None
+                raise usage_error(
+                    f"--log-url {quoted(options['log_url'])} is not an http(s) address"
+                    f" of at most {_LONGEST_LOG_URL:,} characters."
+                ) from None
         return RunRequest(
             from_tiers=tuple(options["from_tier"]),
             lifecycle_model=options["lifecycle_model"],
@@ -99,8 +105,10 @@ class Command(ConsoleCommand):
         with self.phases() as progress:
             resumed = [] if request.dry_run else resume_abandoned(progress=progress)
             if scheduled:
-                run, worked = run_scheduled(database_now().date(), request, progress=progress)
-                return run, worked or run in resumed
+                today = database_now().date()
+                if of_today := [run for run in resumed if run.logical_date == today]:
+                    return of_today[0], True
+                return run_scheduled(today, request, progress=progress)
             run = start_run(request, trigger=RunTrigger.COMMAND)
             return work_on(run.pk, run.lease_token, progress=progress), True
 
@@ -113,4 +121,5 @@ def _failure(run: Run) -> str:
         if run.planned_at
         else "nothing moved"
     )
-    return f"Run {run.pk} failed: {run.error.rstrip('.')}. {done.capitalize()}; it goes on from there when it is resumed."
+    reason = run.error.rstrip(".")
+    return f"Run {run.pk} failed: {reason}. {done.capitalize()}; when it is resumed, it goes on from there."

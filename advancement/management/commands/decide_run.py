@@ -1,0 +1,48 @@
+"""Decide about a run that a guardrail holds."""
+
+import getpass
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from advancement.management.base import ConsoleCommand
+from advancement.management.report import print_run
+from advancement.models import Run
+from advancement.models.runs import RunStatus
+from advancement.runs.guardrails import approve, discard
+from advancement.runs.lease import take_lease
+from advancement.runs.summary import summarise
+from advancement.runs.work import work_on
+
+
+class Command(ConsoleCommand):
+    """Approve a held run and apply it, or discard it."""
+
+    help = "Decide about a run that a guardrail holds: apply its plan, or drop it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("run", type=int, metavar="RUN", help="the run's number")
+        decision = parser.add_mutually_exclusive_group(required=True)
+        decision.add_argument("--approve", action="store_true", help="apply what still holds of its plan")
+        decision.add_argument("--discard", action="store_true", help="drop its plan; nothing moves")
+        parser.add_argument("--reason", required=True, metavar="TEXT", help="why; kept with the run")
+        self.add_json_option(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Decide, apply where that was decided, and report."""
+        decide = approve if options["approve"] else discard
+        decide(options["run"], by=getpass.getuser(), reason=options["reason"])
+        with self.phases() as progress:
+            if options["approve"] and (token := take_lease(options["run"])) is not None:
+                work_on(options["run"], token, progress=progress)
+        run = Run.objects.get(pk=options["run"])
+        summary = summarise(run)
+        if options["json"]:
+            self.print_json(summary)
+        elif run.status == RunStatus.DISCARDED:
+            self.stdout.write(f"Run {run.pk} is discarded; nothing moved.")
+        else:
+            print_run(run, summary, worked=True)
+        if run.status == RunStatus.FAILED:
+            raise CommandError(f"Run {run.pk} failed: {run.error}")

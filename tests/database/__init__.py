@@ -1,0 +1,1 @@
+"""What the database itself guarantees, on both backends."""

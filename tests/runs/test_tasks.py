@@ -1,0 +1,100 @@
+"""What the task clusters call: a tick each minute that wakes the long-running cluster up."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.db import OperationalError
+from django_q.brokers import get_broker
+from django_q.models import OrmQ, Schedule
+from django_q.signing import SignedPackage
+from pytest_django import Settings
+
+from advancement import tasks
+from advancement.database.setup import prepare_database
+from advancement.models import Run
+from advancement.models.runs import RunTrigger
+from tests.factories import add_rule, planned_run
+from tests.runs.conftest import assert_all_moved_once, let_lease_expire, plant
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def due(monkeypatch: pytest.MonkeyPatch) -> datetime:
+    """Let a night be due."""
+    slot = datetime.now(UTC)
+    monkeypatch.setattr("advancement.runs.schedule.latest_slot", lambda cron, now: slot)
+    from advancement.models import Schedule as Activation
+
+    Activation.objects.create(activated_at=datetime(2026, 1, 1, tzinfo=UTC))
+    return slot
+
+
+def test_a_tick_with_nothing_due_wakes_nobody() -> None:
+    assert tasks.tick() is False
+    assert not OrmQ.objects.exists()
+
+
+def test_a_tick_wakes_the_long_running_cluster_once(due: datetime) -> None:
+    assert tasks.tick() is True
+    assert [tasks.tick() for _ in range(3)] == [False] * 3
+    wake_up = OrmQ.objects.get()
+    assert wake_up.key == "runs"
+    assert SignedPackage.loads(wake_up.payload)["func"] == "advancement.tasks.work"
+
+
+def test_a_tick_wakes_it_again_when_the_wake_up_was_taken_and_came_to_nothing(due: datetime) -> None:
+    tasks.tick()
+    assert len(get_broker("runs").dequeue()) == 1
+    assert tasks.tick() is True
+
+
+def test_work_does_the_date_that_is_due_and_then_there_is_nothing_more_to_do(due: datetime) -> None:
+    add_rule("citations >= 3")
+    plant(3)
+    (line,) = tasks.work()
+    run = Run.objects.get()
+    assert line == f"run {run.pk} succeeded"
+    assert (run.trigger, run.logical_date, run.advanced) == (RunTrigger.SCHEDULE, due.date(), 3)
+    assert tasks.work() == []
+    assert tasks.tick() is False
+
+
+def test_a_tick_wakes_the_cluster_for_a_run_that_was_left_lying() -> None:
+    add_rule("citations >= 3")
+    plant(3)
+    run = planned_run()
+    assert tasks.tick() is False
+    let_lease_expire(run)
+    assert tasks.tick() is True
+    tasks.work()
+    assert_all_moved_once(run, 3)
+
+
+def test_a_run_that_is_left_lying_is_resumed_even_when_the_schedule_is_off(settings: Settings) -> None:
+    settings.ADVANCEMENT_CRON = None
+    let_lease_expire(planned_run())
+    assert tasks.tick() is True
+
+
+@pytest.mark.parametrize("error", ["no such table: advancement_runs", "connection refused\nIs it running?"])
+def test_a_tick_on_a_database_that_is_not_ready_says_so_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: str
+) -> None:
+    def fail() -> bool:
+        raise OperationalError(error)
+
+    monkeypatch.setattr(tasks, "something_to_do", fail)
+    assert tasks.tick() is False
+    assert [record.message for record in caplog.records] == [
+        f"The schedule cannot be looked at: {error.splitlines()[0]}"
+    ]
+
+
+def test_migrate_schedules_the_tick_each_minute_on_the_quick_cluster() -> None:
+    Schedule.objects.all().delete()
+    for _ in range(2):
+        prepare_database("default")
+    tick = Schedule.objects.get()
+    assert (tick.func, tick.schedule_type, tick.minutes) == ("advancement.tasks.tick", "I", 1)
+    assert (tick.repeats, tick.cluster) == (-1, "control")
