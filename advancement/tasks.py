@@ -6,7 +6,7 @@ from django.db import DatabaseError
 from django_q.brokers import get_broker
 from django_q.tasks import async_task
 
-from advancement.runs.schedule import something_to_do, work_off
+from advancement.runs.schedule import note_tick, something_to_do, work_off
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +20,7 @@ def tick() -> bool:
     """
     try:
         due = something_to_do()
+        note_tick()
     except DatabaseError as error:  # a migration is still to come, or the server is away
         logger.error("The schedule cannot be looked at: %s", str(error).partition("\n")[0])
         return False

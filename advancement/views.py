@@ -1,12 +1,14 @@
 """Views that belong to no page: what a supervisor asks the process."""
 
-from django.db import DatabaseError, connection
+import django.db
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from advancement.database.triggers import missing_triggers
+from advancement.runs.schedule import scheduler_fault
 
 
 @never_cache
@@ -26,9 +28,11 @@ def readyz(request: HttpRequest) -> JsonResponse:
         if pending:
             return _unready("the database is not migrated; run manage.py migrate")
         missing = missing_triggers(connection)
-    except DatabaseError:
+        fault = scheduler_fault()
+    except django.db.Error:
         return _unready("the database is not reachable")
     reasons = [f"triggers missing: {', '.join(missing)}; run manage.py migrate"] if missing else []
+    reasons += [fault] if fault else []
     return JsonResponse({"status": "degraded" if reasons else "ok", "reasons": reasons})
 
 

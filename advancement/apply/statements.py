@@ -134,4 +134,3 @@ def record_skipped(run: Run, using: str) -> Fragment:
             )
     """
     return Fragment(sql, {**holds.constants, "run": run.pk})
-

@@ -42,6 +42,8 @@ def _headline(run: Run, summary: dict[str, Any]) -> str:
     figures = f"{summary['advanced']:,} of {summary['evaluated']:,} sprouts"
     if run.dry_run:
         return f"Dry run {run.pk} from {tiers}: {figures} would advance; nothing was changed."
+    if run.status == RunStatus.HELD:
+        return f"Run {run.pk} from {tiers} is held: {figures} would advance; nothing was changed."
     if run.status == RunStatus.SUCCEEDED:
         return f"Run {run.pk} from {tiers}: {figures} advanced in {_duration(summary['seconds'])}."
     return f"Run {run.pk} from {tiers} is {run.status}: {figures} advanced."
@@ -58,7 +60,7 @@ def _buckets(run: Run, summary: dict[str, Any]) -> Table:
     table.add_column("They …", style="dim")
     for key, label, meaning in _BUCKETS:
         shown = meaning
-        if key == "advanced" and run.dry_run:
+        if key == "advanced" and (run.dry_run or run.status == RunStatus.HELD):
             label, shown = "Would advance", "meet a rule"
         table.add_row(label, f"{summary[key]:,}", shown)
     table.add_section()

@@ -68,6 +68,10 @@ class Run(models.Model):
     error = models.TextField(blank=True)
     attempts = models.PositiveIntegerField(default=0)
     retry_at = models.DateTimeField(null=True, help_text="When a failed run is taken up again by itself.")
+    held_because = models.JSONField(default=list, help_text="The guardrails that the plan exceeded.")
+    decided_by = models.CharField(max_length=150, blank=True)
+    decided_at = models.DateTimeField(null=True, help_text="When a held run was approved or discarded.")
+    decision_reason = models.TextField(blank=True)
     superseded_by = models.ForeignKey("self", models.PROTECT, null=True, related_name="supersedes")
 
     lease_token = models.PositiveIntegerField(default=0)
@@ -180,6 +184,7 @@ class Schedule(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     activated_at = models.DateTimeField()
+    ticked_at = models.DateTimeField(null=True, help_text="When the clusters last looked for work.")
 
     class Meta:
         db_table = "advancement_schedule"

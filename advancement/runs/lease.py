@@ -14,7 +14,7 @@ from advancement.models import Run
 from advancement.models.runs import RunStatus
 
 # One planning transaction cannot report on its way, so its lease is as long as the longest plan may take.
-PLANNING_LEASE: Final = timedelta(minutes=10)
+PLANNING_LEASE: Final = timedelta(minutes=30)
 UNFINISHED: Final = (RunStatus.PLANNING, RunStatus.PLANNED, RunStatus.APPROVED, RunStatus.APPLYING)
 # A run that has been taken up so often and whose worker died again is put off like one that failed, so
 # that whatever kills its workers does not keep the other runs from their turn.
@@ -31,14 +31,15 @@ def owner() -> str:
 
 def lease_for(status: str) -> timedelta:
     """Return how long a worker in this state may stay silent."""
-    lease: timedelta = settings.ADVANCEMENT_LEASE
-    return max(PLANNING_LEASE, lease) if status == RunStatus.PLANNING else lease
+    seconds: float = settings.ADVANCEMENT_LEASE.total_seconds()
+    usual = timedelta(seconds=seconds)
+    return max(PLANNING_LEASE, usual) if status == RunStatus.PLANNING else usual
 
 
 def waiting_time(attempts: int) -> timedelta:
     """Return how long a run that failed so many times is left alone: 1 minute, doubled up to 1 hour."""
-    doublings: int = min(max(attempts - 1, 0), 10)
-    return min(_FIRST_RETRY * 2**doublings, _LONGEST_RETRY)
+    doublings = min(max(attempts - 1, 0), 10)
+    return min(_FIRST_RETRY * (1 << doublings), _LONGEST_RETRY)
 
 
 def abandoned(using: str = "default") -> "QuerySet[Run]":

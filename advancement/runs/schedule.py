@@ -2,12 +2,13 @@
 
 import logging
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
 from croniter import croniter
 from django.conf import settings
 
 from advancement.criteria.errors import LeaseLost
-from advancement.database.clock import database_now
+from advancement.database.clock import ClockTimestamp, database_now
 from advancement.models import Run, Schedule
 from advancement.models.runs import RunTrigger
 from advancement.runs.lease import abandoned, put_off_if_deadly, take_lease
@@ -15,6 +16,9 @@ from advancement.runs.start import RunRequest, claim_date
 from advancement.runs.work import Progress, silent, work_on
 
 logger = logging.getLogger(__name__)
+
+# It looks every minute; a few missed ones are no reason to worry.
+LONGEST_SILENCE: Final = timedelta(minutes=5)
 
 
 def latest_slot(cron: str, now: datetime) -> datetime:
@@ -43,6 +47,25 @@ def due_date(*, using: str = "default") -> date | None:
 def something_to_do(*, using: str = "default") -> bool:
     """Whether a date is due or a run was left lying; cheap enough to ask every minute."""
     return due_date(using=using) is not None or abandoned(using).exists()
+
+
+def note_tick(*, using: str = "default") -> None:
+    """Put on record that the clusters looked for work just now; what `/readyz` judges them by."""
+    Schedule.objects.using(using).update(ticked_at=ClockTimestamp())
+
+
+def scheduler_fault(*, using: str = "default") -> str | None:
+    """Return a sentence when the built-in schedule is on and nobody has looked for work lately."""
+    if settings.ADVANCEMENT_CRON is None:
+        return None
+    schedule = Schedule.objects.using(using).first()
+    if schedule is None or schedule.ticked_at is None:
+        return "the scheduler has not looked for work yet: start both task clusters"
+    silence = database_now(using) - schedule.ticked_at
+    if silence <= LONGEST_SILENCE:
+        return None
+    minutes = silence.total_seconds() / 60
+    return f"the scheduler last looked for work {minutes:,.0f} minutes ago: restart the task clusters"
 
 
 def run_scheduled(

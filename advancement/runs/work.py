@@ -17,6 +17,7 @@ from advancement.evaluation.plan import make_plan
 from advancement.models import LeftOut, Run
 from advancement.models.events import AdvancementEvent
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
+from advancement.runs.guardrails import limits_exceeded
 from advancement.runs.lease import lease_for, waiting_time
 from advancement.runs.retry import drop_connection, first_line, retrying
 from advancement.runs.start import check_scope, check_triggers
@@ -79,6 +80,9 @@ class _Worker:
             run = self._renew()
         if run.dry_run:
             self._release()
+            return
+        if run.status == RunStatus.PLANNED and (exceeded := limits_exceeded(run)):
+            self._hold(exceeded)
             return
         if run.status in {RunStatus.PLANNED, RunStatus.APPROVED}:
             if run.trigger == RunTrigger.SCHEDULE:
@@ -184,6 +188,12 @@ class _Worker:
             finished_at=database_now(self._using),
             lease_expires_at=None,
         )
+
+    def _hold(self, exceeded: list[str]) -> None:
+        """Stop at the plan and wait for a person; a newer scheduled plan takes its place."""
+        if self.run.trigger == RunTrigger.SCHEDULE:
+            self._supersede_older()
+        self._update(status=RunStatus.HELD, held_because=exceeded, lease_expires_at=None)
 
     def _release(self) -> None:
         self._update(finished_at=database_now(self._using), lease_expires_at=None)

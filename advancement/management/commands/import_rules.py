@@ -39,6 +39,6 @@ class Command(ConsoleCommand):
         for warning in saved.warnings:
             self.stderr.write(f"Note: {warning}")
         self.stdout.write(
-            f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'} read: {len(saved.added)} new, {len(saved.changed)} changed, "
-            f"{len(saved.unchanged)} unchanged."
+            f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'} read: {len(saved.added)} new, "
+            f"{len(saved.changed)} changed, {len(saved.unchanged)} unchanged."
         )
