@@ -15,6 +15,7 @@ def main() -> None:
     os.environ["DEBUG"] = "1"
     os.environ["DJANGO_SETTINGS_MODULE"] = "grove_console.settings"
     os.environ["GROVE_CONSOLE_READ_DOTENV"] = "0"
+    os.environ["ADVANCEMENT_MAX_SHARE"] = "1"
     if os.environ.get("DATABASE_URL"):
         on_sqlite = os.environ | {"DATABASE_URL": ""}
         subprocess.run([sys.executable, "-m", "tests.bench", *sys.argv[1:]], env=on_sqlite, check=True)

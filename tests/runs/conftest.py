@@ -18,6 +18,7 @@ from urllib.parse import quote
 import pytest
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from pytest_django import Settings
 
 from advancement.apply import Applier
 from advancement.criteria.signals import Period
@@ -56,6 +57,13 @@ def beside(transactional_db: None) -> Iterator[Beside]:
 def no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retry at once, as often as ever."""
     monkeypatch.setattr("advancement.runs.retry.RETRY_DELAYS", (0, 0, 0))
+
+
+@pytest.fixture
+def no_guardrails(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runs move every sprout there is, here and in the processes that are started."""
+    settings.ADVANCEMENT_MAX_SHARE = 1.0
+    monkeypatch.setenv("ADVANCEMENT_MAX_SHARE", "1")
 
 
 def plant(count: int, citations: int = 3) -> list[Sprout]:

@@ -29,7 +29,7 @@ from tests.runs.conftest import (
     wait_until,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_guardrails")]
 
 
 def finish(run: Run) -> Callable[[], Run]:

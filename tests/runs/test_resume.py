@@ -29,7 +29,7 @@ from tests.runs.conftest import (
     wait_until,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_guardrails")]
 
 MOVES = 300
 ONE_BY_ONE = ("run_advancement", "--batch-size", "1", "--json")

@@ -28,7 +28,7 @@ from tests.runs.conftest import (
     wait_until,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_guardrails")]
 
 
 def test_a_worker_whose_run_was_taken_over_writes_nothing_more() -> None:
