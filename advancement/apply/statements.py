@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from django.db.models import Exists, F, IntegerField, OuterRef, QuerySet
+from django.db.models import Exists, F, IntegerField, OuterRef, QuerySet, Value
 
 from advancement.database.statements import Fragment, Variable
 from advancement.evaluation.compile import CompiledRules, with_signals
-from advancement.models import Hold, Move, RuleVersion, Run
+from advancement.models import AdvancementEvent, Hold, Move, RuleVersion, Run
 
 # What an event takes over from the batch, in the order of `eligible_moves`.
 _EVENT_COLUMNS: Final = (
@@ -27,6 +27,12 @@ def eligible_moves(run: Run, using: str) -> "QuerySet[Move]":
     planned = run.moves.using(using).order_by().values_list("rule_version", flat=True).distinct()
     versions = list(RuleVersion.objects.using(using).filter(pk__in=planned).prefetch_related("criteria"))
     rules = CompiledRules(versions, run.as_of, sprout="sprout__")
+    # A row that another system put back with an old revision must not stop the others.
+    behind = Exists(
+        AdvancementEvent.objects.filter(
+            sprout_id=OuterRef("sprout"), revision=OuterRef("sprout_revision") + Value(1)
+        )
+    )
     held = Exists(Hold.objects.in_force(run.as_of).filter(sprout=OuterRef("sprout")))
     batch = Move.objects.filter(
         run=run.pk,
@@ -37,6 +43,7 @@ def eligible_moves(run: Run, using: str) -> "QuerySet[Move]":
         with_signals(batch, "sprout__")
         .filter(
             ~held,
+            ~behind,
             sprout__revision=F("sprout_revision"),
             sprout__tier=F("from_tier"),
             rule_version__active_in__isnull=False,
@@ -119,6 +126,10 @@ def record_skipped(run: Run, using: str) -> Fragment:
             WHEN s.id IN ({holds.sql}) THEN 'It was put on hold after the plan was made.'
             WHEN s.tier <> m.from_tier THEN 'It moved to ' || s.tier || ' after the plan was made.'
             WHEN s.revision <> m.sprout_revision THEN 'It changed after the plan was made.'
+            WHEN EXISTS (
+                SELECT 1 FROM advancement_events AS e
+                WHERE e.sprout_id = m.sprout_id AND e.revision > m.sprout_revision
+            ) THEN 'Its revision is behind its events: it was deleted and put back past import_sprouts.'
             WHEN r.id IS NULL THEN 'Rule ' || v.rule_id || ' changed after the plan was made.'
             ELSE 'Its signals no longer meet rule ' || v.rule_id || '.'
         END

@@ -9,6 +9,16 @@ from advancement.importing.importer import Importer, Merged
 from advancement.importing.staging import GOOD, TABLE, Check, Column, Staging
 from advancement.models import LifecycleModel, Tier
 
+# The first and the last event of each sprout in the file that has any.
+_LEDGER = (
+    "LEFT JOIN (SELECT sprout_id, MIN(revision) AS first, MAX(revision) AS last FROM advancement_events"
+    f" WHERE sprout_id IN (SELECT id FROM {TABLE}) GROUP BY sprout_id) AS span ON span.sprout_id = r.id"
+    " LEFT JOIN advancement_events AS oldest"
+    " ON oldest.sprout_id = span.sprout_id AND oldest.revision = span.first"
+    " LEFT JOIN advancement_events AS newest"
+    " ON newest.sprout_id = span.sprout_id AND newest.revision = span.last"
+)
+
 
 class SproutImporter(Importer):
     """Columns id, title, lifecycle_model, tier and created_at."""
@@ -46,7 +56,10 @@ class SproutImporter(Importer):
         )
 
     def merge(self, staging: Staging) -> Merged:
-        """Add the new sprouts and retitle those whose title differs; a tier is never touched."""
+        """Add the new sprouts and retitle those whose title differs; a tier is never touched.
+
+        A sprout that was deleted and comes back goes on where its events left it, whatever the row says.
+        """
         # Before the insert, so that the new ones are not compared.
         updated = staging.execute(
             f"UPDATE sprouts SET title = r.title FROM {TABLE} AS r"
@@ -55,8 +68,10 @@ class SproutImporter(Importer):
         inserted = staging.execute(
             "INSERT INTO sprouts (id, title, lifecycle_model_id, tier, initial_tier, revision,"
             " tier_updated_at, created_at)"
-            " SELECT r.id, r.title, r.lifecycle_model_id, r.tier, r.tier, 0, r.created_at, r.created_at"
-            f" FROM {TABLE} AS r WHERE {GOOD} ON CONFLICT (id) DO NOTHING"
+            " SELECT r.id, r.title, r.lifecycle_model_id, COALESCE(newest.to_tier, r.tier),"
+            " COALESCE(oldest.from_tier, r.tier), COALESCE(newest.revision, 0),"
+            " COALESCE(newest.timestamp, r.created_at), r.created_at"
+            f" FROM {TABLE} AS r {_LEDGER} WHERE {GOOD} ON CONFLICT (id) DO NOTHING"
         )
         return Merged(inserted, updated)
 
@@ -68,5 +83,11 @@ class SproutImporter(Importer):
                 f"'this sprout is in the lifecycle model ' || (SELECT s.lifecycle_model_id {stored}) ||"
                 " ', and a sprout''s model cannot change; write that model or leave the row out'",
                 f"EXISTS (SELECT 1 {stored} AND s.lifecycle_model_id <> r.lifecycle_model_id)",
-            )
+            ),
+            Check(
+                "'this sprout was here before, in another lifecycle model, and its events are kept;"
+                " write that model or give it a new id'",
+                "EXISTS (SELECT 1 FROM advancement_events AS e WHERE e.sprout_id = r.id"
+                " AND e.lifecycle_model_id <> r.lifecycle_model_id)",
+            ),
         ]

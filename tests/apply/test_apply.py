@@ -238,3 +238,16 @@ def test_a_sprout_with_all_periods_has_them_all_on_its_event() -> None:
     finished_run()
     values = AdvancementEvent.objects.get().signal_values
     assert [values[period]["citations"] for period in ("all_time", "last_30d", "last_7d")] == [30, 20, 10]
+
+
+def test_a_sprout_put_back_behind_its_events_is_skipped_and_does_not_stop_the_others() -> None:
+    add_rule("citations >= 3")
+    sprout = make_sprout(signals={"citations": 3})
+    finished_run()
+    key = sprout.pk
+    sprout.delete()
+    make_sprout(id=key, signals={"citations": 3})
+    make_sprout(signals={"citations": 3})
+    run = finished_run()
+    assert (run.status, run.advanced, run.skipped) == ("succeeded", 1, 1)
+    assert "behind its events" in reasons(run)[0]

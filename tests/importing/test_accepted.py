@@ -31,7 +31,7 @@ def test_it_adds_new_sprouts_in_their_tier(mark: str, write: Write) -> None:
     result = run(
         "import_sprouts", write(f"{mark}{SPROUT_HEADER}{NEW},Ivy,botanical,tree,2026-01-13T13:39:52-05:00\n")
     )
-    assert (result.code, result.out) == (0, "1 sprouts read: 1 new, 0 retitled, 0 unchanged.\n")
+    assert (result.code, result.out) == (0, "1 sprout read: 1 new, 0 retitled, 0 unchanged.\n")
     sprout = Sprout.objects.get(pk=NEW)
     assert (sprout.title, sprout.tier, sprout.initial_tier, sprout.revision) == ("Ivy", "tree", "tree", 0)
     assert sprout.created_at == sprout.tier_updated_at == datetime(2026, 1, 13, 18, 39, 52, tzinfo=UTC)
@@ -107,7 +107,7 @@ def test_it_skips_blank_lines_and_takes_a_last_line_without_end(write: Write) ->
 def test_it_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     text = io.TextIOWrapper(io.BytesIO(gzip.compress(jsonl(event_row()).encode())))
     monkeypatch.setattr(sys, "stdin", text)
-    assert run("import_events", "-").out.startswith("1 usage events read: 1 new")
+    assert run("import_events", "-").out.startswith("1 usage event read: 1 new")
 
 
 def test_a_table_without_rows_changes_nothing(write: Write) -> None:

@@ -18,7 +18,7 @@ def stored(sprout: str = FERN, period: str = "all_time") -> SignalAggregation:
 
 def test_what_is_empty_null_or_missing_is_unknown(write: Write) -> None:
     table = f"document_id,period,view_count,upvotes,utility_score\n{FERN},all_time,012.0,, \n"
-    assert run("import_signals", write(table)).out == "1 signal rows read: 1 new, 0 updated, 0 unchanged.\n"
+    assert run("import_signals", write(table)).out == "1 signal row read: 1 new, 0 updated, 0 unchanged.\n"
     row = stored()
     assert (row.view_count, row.upvotes, row.utility_score, row.days_active) == (12, None, None, None)
     assert not row.advancement_eligible

@@ -39,7 +39,7 @@ def test_the_mended_rows_can_be_imported(write: Write) -> None:
     run("import_sprouts", path, "--skip-bad-rows")
     rejected = Path(f"{path}.rejected")
     rejected.write_text(rejected.read_text().replace("trea", "tree"))
-    assert run("import_sprouts", str(rejected)).out.startswith("1 sprouts read: 1 new")
+    assert run("import_sprouts", str(rejected)).out.startswith("1 sprout read: 1 new")
 
 
 def test_it_hands_back_rows_that_the_database_shows_to_be_bad(write: Write) -> None:
