@@ -9,7 +9,9 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --no-config --universal --python-v
 	--generate-hashes --custom-compile-command "make lock" pyproject.toml
 
 # Enough to try things out; whoever sets DEBUG in the environment decides.
-demo console test-postgres test-sqlite types bench: export DEBUG ?= 1
+test-postgres test-sqlite types bench: export DEBUG ?= 1
+# With a .env the installation's own settings hold, so that nothing is tried out on a real grove.
+demo console: export DEBUG ?= $(if $(wildcard .env),,1)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo console test test-postgres test-sqlite lint format types layers bench audit lock clean

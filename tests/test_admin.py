@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django_q.models import Schedule as TaskSchedule
 
+from advancement.criteria.signals import Period
 from advancement.models import (
     AdvancementEvent,
     AdvancementRule,
@@ -68,7 +69,12 @@ def grove() -> Sprout:
     """One row of every fact: a sprout that a run advanced, and what goes with it."""
     add_rule("citations >= 3")
     SignalRefresh.objects.create(
-        kind="aggregation", as_of=NOW, started_at=NOW, finished_at=datetime.now(UTC), sprouts=1
+        kind="aggregation",
+        periods=list(Period),
+        as_of=NOW,
+        started_at=NOW,
+        finished_at=datetime.now(UTC),
+        sprouts=1,
     )
     sprout = make_sprout(signals={"citations": 7}, title="a <b>bold</b> title")
     run = finished_run()

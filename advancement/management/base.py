@@ -1,6 +1,7 @@
 """What the console's commands share: one clear sentence and an exit code for whatever goes wrong."""
 
 import contextlib
+import getpass
 import json
 import os
 import sys
@@ -112,6 +113,14 @@ class ConsoleCommand(BaseCommand):
             yield lambda phase, done, total: bar.update(
                 task, description=phase, completed=done, total=total or None
             )
+
+
+def system_user() -> str:
+    """Return the name of the operating system's user, as far as it has one."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        return f"uid {os.getuid()}"
 
 
 def usage_error(sentence: str) -> CommandError:

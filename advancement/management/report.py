@@ -16,7 +16,7 @@ _BUCKETS: Final = (
     ("blocked", "Blocked", "match only rules that the signal gate stopped"),
     ("invalid", "Invalid", "are in a tier unknown to their model"),
     ("skipped", "Skipped", "changed between plan and apply"),
-    ("failed", "Failed", "were not come to"),
+    ("failed", "Failed", "were not reached"),
 )
 
 

@@ -66,6 +66,9 @@ def take_lease(run_id: int, *, using: str = "default") -> int | None:
             return None
         if run.status == RunStatus.FAILED:
             run.status = RunStatus.PLANNED if run.planned_at else RunStatus.PLANNING
+        if run.status == RunStatus.APPROVED:
+            # The time that a person took to decide is not the run's.
+            Run.objects.using(using).filter(pk=run_id).update(started_at=ClockTimestamp())
         _hand_over(
             run,
             using,

@@ -65,13 +65,13 @@ def check_scope(tiers: tuple[str, ...], lifecycle_model: str, using: str = "defa
     ladders = lifecycles(using)
     if lifecycle_model and lifecycle_model not in ladders:
         raise AdvancementError(
-            f"The lifecycle model {quoted(lifecycle_model)} is unknown, {advice(lifecycle_model, ladders)}."
+            f"The lifecycle model {quoted(lifecycle_model)} is unknown; {advice(lifecycle_model, ladders)}"
         )
     in_scope = [ladders[lifecycle_model]] if lifecycle_model else list(ladders.values())
     known = list(dict.fromkeys(slug for ladder in in_scope for slug in ladder))
     for tier in tiers:
         if tier not in known:
-            raise AdvancementError(f"The tier {quoted(tier)} is unknown, {advice(tier, known)}.")
+            raise AdvancementError(f"The tier {quoted(tier)} is unknown; {advice(tier, known)}")
 
 
 def check_triggers(using: str = "default") -> None:

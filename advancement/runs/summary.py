@@ -42,6 +42,7 @@ def summarise(run: Run, *, using: str = "default") -> dict[str, Any]:
         "by_rule": by_rule,
         "invalid_rules": run.invalid_rules,
         "stopped_rules": run.stopped_rules,
+        **({"held_because": run.held_because} if run.held_because else {}),
         "seconds": _seconds(run),
         **({"error": run.error} if run.error else {}),
     }

@@ -129,9 +129,15 @@ class _Worker:
         make_plan(run, self._token, using=self._using)
 
     def _supersede_older(self) -> None:
-        """Drop the open moves of older runs that failed or wait for a decision: this plan is newer."""
+        """Drop the open moves of earlier dates that failed or wait for a decision: this plan is newer.
+
+        Extra runs may have another scope, so they stay as they are.
+        """
         Run.objects.using(self._using).filter(
-            kind=RunKind.ADVANCEMENT, id__lt=self._id, status__in=[RunStatus.HELD, RunStatus.FAILED]
+            kind=RunKind.ADVANCEMENT,
+            trigger=RunTrigger.SCHEDULE,
+            id__lt=self._id,
+            status__in=[RunStatus.HELD, RunStatus.FAILED],
         ).update(
             status=RunStatus.CANCELLED,
             superseded_by=self._id,

@@ -1,5 +1,7 @@
 """What becomes of a failed run when the next night comes."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import DataError
 from django.db.models import F
@@ -20,13 +22,19 @@ from tests.runs.conftest import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+def earlier_night(**request: int) -> Run:
+    """Do the scheduled run of the day before."""
+    run, _ = claim_date(DAY - timedelta(days=1), RunRequest(**request))
+    return work_on(run.pk, run.lease_token)
+
+
 def test_a_newer_date_supersedes_a_failed_run_and_its_open_moves_count_as_skipped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     add_rule("citations >= 3")
     plant(5)
     with failing_batches(monkeypatch, DataError("broken"), 1, after=1):
-        failed = finished_run(batch_size=2)
+        failed = earlier_night(batch_size=2)
     assert failed.status == "failed"
     newer, _ = claim_date(DAY, RunRequest())
     newer = work_on(newer.pk, newer.lease_token)
@@ -36,6 +44,17 @@ def test_a_newer_date_supersedes_a_failed_run_and_its_open_moves_count_as_skippe
     summary = summarise(failed)
     assert (summary["advanced"], summary["skipped"], summary["failed"]) == (2, 3, 0)
     assert work_off() == []
+
+
+def test_a_newer_date_leaves_a_failed_extra_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_rule("citations >= 3")
+    plant(5)
+    with failing_batches(monkeypatch, DataError("broken"), 1):
+        failed = finished_run()
+    newer, _ = claim_date(DAY, RunRequest())
+    work_on(newer.pk, newer.lease_token)
+    failed.refresh_from_db()
+    assert failed.status == "failed"
 
 
 def test_an_extra_run_supersedes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +73,7 @@ def test_a_newer_plan_whose_worker_died_before_superseding_does_so_when_resumed(
     add_rule("citations >= 3")
     plant(5)
     with failing_batches(monkeypatch, DataError("broken"), 1):
-        failed = finished_run()
+        failed = earlier_night()
     newer, _ = claim_date(DAY, RunRequest())
     with monkeypatch.context() as patch:
         patch.setattr("advancement.runs.work._Worker._supersede_older", lambda self: 1 / 0)

@@ -1,11 +1,10 @@
 """Decide about a run that a guardrail holds."""
 
-import getpass
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from advancement.management.base import ConsoleCommand
+from advancement.management.base import ConsoleCommand, system_user
 from advancement.management.report import print_run
 from advancement.models import Run
 from advancement.models.runs import RunStatus
@@ -32,7 +31,7 @@ class Command(ConsoleCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Decide, apply where that was decided, and report."""
         decide = approve if options["approve"] else discard
-        decide(options["run"], by=getpass.getuser(), reason=options["reason"])
+        decide(options["run"], by=system_user(), reason=options["reason"])
         with self.phases() as progress:
             if options["approve"] and (token := take_lease(options["run"])) is not None:
                 work_on(options["run"], token, progress=progress)

@@ -10,7 +10,7 @@ from django.core.validators import MaxLengthValidator, URLValidator
 from advancement.criteria.errors import AdvancementError
 from advancement.criteria.wording import quoted
 from advancement.database.clock import database_now
-from advancement.management.base import ConsoleCommand, sentence_of, usage_error
+from advancement.management.base import ConsoleCommand, sentence_of, system_user, usage_error
 from advancement.management.report import print_run
 from advancement.models import Run
 from advancement.models.runs import RunStatus, RunTrigger
@@ -92,6 +92,7 @@ class Command(ConsoleCommand):
             batch_size=size or 0,
             dry_run=options["dry_run"],
             log_url=options["log_url"],
+            requested_by=system_user(),
         )
 
     def _check_scope(self, request: RunRequest) -> None:
@@ -115,7 +116,11 @@ class Command(ConsoleCommand):
 
 def _failure(run: Run) -> str:
     if run.status == RunStatus.HELD:
-        return f"Run {run.pk} is held by a guardrail; nothing was applied."
+        return (
+            f"Run {run.pk} is held by a guardrail; nothing was applied. {' '.join(run.held_because)} "
+            f"Look at it with show_plan {run.pk}, then decide with "
+            f"decide_run {run.pk} --approve or --discard, and --reason."
+        )
     done = (
         f"{run.cursor:,} of {run.moves_planned:,} moves were dealt with and stay"
         if run.planned_at
