@@ -198,7 +198,7 @@ def test_the_settings_of_the_installation_guide_exist():
 @pytest.mark.parametrize("path", [README, OPERATIONS])
 def test_every_command_line_calls_a_command_that_exists(path):
     called = set(re.findall(r"manage\.py ([a-z_]+)", read(path)))
-    others = {"migrate", "collectstatic", "createsuperuser", "qcluster"}
+    others = {"check", "migrate", "collectstatic", "createsuperuser", "qcluster"}
     assert called - others <= set(commands())
 
 

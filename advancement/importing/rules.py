@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from advancement.criteria.errors import AdvancementError
-from advancement.criteria.rule_json import rules_from_json
+from advancement.criteria.rule_json import RuleFileError, rules_from_json
 from advancement.criteria.rules import RuleDefinition
 from advancement.importing.outcome import BadFile
 from advancement.importing.reading import open_source
@@ -15,7 +15,7 @@ MAX_CHARACTERS: Final = 16 * 2**20
 def read_rules(path: str) -> list[RuleDefinition]:
     """Return the rules of a JSON file, or of standard input for `-`.
 
-    Raise AdvancementError (RuleFileError for its content) with sentences that name the place.
+    Raise AdvancementError with sentences that name the place.
     """
     try:
         with open_source(path) as source:
@@ -23,7 +23,10 @@ def read_rules(path: str) -> list[RuleDefinition]:
     except BadFile as error:
         place = f"{path}, line {error.line}" if error.line else path
         raise AdvancementError(f"{place}: {error}.") from error
-    return rules_from_json(text)
+    try:
+        return rules_from_json(text)
+    except RuleFileError as error:
+        raise AdvancementError(f"{error}\nNothing of {path} was kept.") from error
 
 
 def _limited(lines: Iterable[tuple[int, str]]) -> str:

@@ -190,6 +190,7 @@ def _sample_ids() -> set[UUID]:
 def _example() -> AdvancementEvent | None:
     """Return an automatic advancement, the same at each call as long as there are no new ones."""
     events = AdvancementEvent.objects.filter(event_type=AdvancementEventType.AUTO_ADVANCEMENT)
+    events = events.exclude(sprout_title__startswith=".")  # settings of tools, not documents to read
     by_rule = events.order_by().values_list("rule_id").annotate(count=Count("id"))
     busiest = by_rule.order_by("-count", "rule_id").values_list("rule_id", flat=True).first()
     return events.filter(rule_id=busiest).order_by("sprout_title", "id").first()
@@ -214,4 +215,5 @@ def _gap(line: CriterionExplanation) -> str:
 
 def _most_cited_that_stayed() -> UUID | None:
     rows = SignalAggregation.objects.filter(period=Period.ALL_TIME, sprout__tier="sprout")
+    rows = rows.exclude(sprout__title__startswith=".")
     return rows.order_by("-reference_count", "sprout__title").values_list("sprout", flat=True).first()
