@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import environ
-from croniter import croniter
+from croniter import CroniterError, croniter
 from django.core.exceptions import ImproperlyConfigured
 
 T = TypeVar("T")
@@ -118,6 +118,10 @@ def daily_cron(text: str) -> str | None:
         return None
     if len(text.split()) != 5 or not croniter.is_valid(text):
         raise ValueError("write five cron fields in UTC, as in 0 2 * * *, or off.")
+    try:
+        croniter(text).get_next()
+    except CroniterError:
+        raise ValueError("it never fires; name a day that exists.") from None
     minutes, hours = croniter.expand(text)[0][:2]
     if any(len(field) != 1 or field[0] == "*" for field in (minutes, hours)):
         raise ValueError(
@@ -135,6 +139,8 @@ def database(text: str) -> dict[str, Any]:
         config: dict[str, Any] = dict(environ.Env.db_url_config(text))
     except Exception as error:
         raise ValueError(f"it is not a database address ({error}).") from None
+    if scheme == "sqlite" and config.get("OPTIONS"):
+        raise ValueError("an SQLite address takes no options; leave out what follows the ?.")
     if not config.get("NAME"):
         raise ValueError("it names no database; end it with /name.")
     return config

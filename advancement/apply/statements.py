@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from django.db.models import Exists, F, IntegerField, OuterRef, QuerySet, Value
+from django.db.models import Exists, F, IntegerField, OuterRef, QuerySet, Subquery, Value
 
 from advancement.database.statements import Fragment, Variable
 from advancement.evaluation.compile import CompiledRules, with_signals
-from advancement.models import AdvancementEvent, Hold, Move, RuleVersion, Run
+from advancement.models import AdvancementEvent, Hold, Move, RuleVersion, Run, Tier
 
 # What an event takes over from the batch, in the order of `eligible_moves`.
 _EVENT_COLUMNS: Final = (
@@ -33,6 +33,16 @@ def eligible_moves(run: Run, using: str) -> "QuerySet[Move]":
             sprout_id=OuterRef("sprout"), revision=OuterRef("sprout_revision") + Value(1)
         )
     )
+    former = Tier.objects.filter(
+        lifecycle_model=OuterRef("lifecycle_model"), slug=OuterRef(OuterRef("from_tier"))
+    )
+    forward = Exists(
+        Tier.objects.filter(
+            lifecycle_model=OuterRef("sprout__lifecycle_model"),
+            slug=OuterRef("to_tier"),
+            position__gt=Subquery(former.values("position")),
+        )
+    )
     held = Exists(Hold.objects.in_force(run.as_of).filter(sprout=OuterRef("sprout")))
     batch = Move.objects.filter(
         run=run.pk,
@@ -44,6 +54,7 @@ def eligible_moves(run: Run, using: str) -> "QuerySet[Move]":
         .filter(
             ~held,
             ~behind,
+            forward,
             sprout__revision=F("sprout_revision"),
             sprout__tier=F("from_tier"),
             rule_version__active_in__isnull=False,
@@ -131,6 +142,12 @@ def record_skipped(run: Run, using: str) -> Fragment:
                 WHERE e.sprout_id = m.sprout_id AND e.revision > m.sprout_revision
             ) THEN 'Its revision is behind its events: it was deleted and put back past import_sprouts.'
             WHEN r.id IS NULL THEN 'Rule ' || v.rule_id || ' changed after the plan was made.'
+            WHEN NOT EXISTS (
+                SELECT 1 FROM lifecycle_tiers AS f
+                JOIN lifecycle_tiers AS t ON t.lifecycle_model_id = f.lifecycle_model_id
+                WHERE f.lifecycle_model_id = s.lifecycle_model_id
+                    AND f.slug = m.from_tier AND t.slug = m.to_tier AND t.position > f.position
+            ) THEN 'In its lifecycle model ' || m.to_tier || ' no longer comes after ' || m.from_tier || '.'
             ELSE 'Its signals no longer meet rule ' || v.rule_id || '.'
         END
         FROM advancement_moves AS m

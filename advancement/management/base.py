@@ -4,6 +4,7 @@ import contextlib
 import getpass
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from advancement.criteria.errors import AdvancementError
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 
 class Advance(Protocol):
@@ -42,6 +44,8 @@ class ConsoleCommand(BaseCommand):
             # A terminal that is not UTF-8 shows titles with escapes instead of failing.
             if reconfigure := getattr(stream, "reconfigure", None):
                 reconfigure(errors="backslashreplace")
+        # As Ctrl-C does, so that what is under way is rolled back and given back.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
         try:
             super().run_from_argv(argv)
         except KeyboardInterrupt:

@@ -95,6 +95,7 @@ def _lines(counts: dict[int, int], using: str) -> list[dict[str, Any]]:
 
 
 def _seconds(run: Run) -> float:
-    if run.started_at is None or run.finished_at is None:
+    end = run.finished_at or run.planned_at
+    if run.started_at is None or end is None:
         return 0.0
-    return round((run.finished_at - run.started_at).total_seconds(), 3)
+    return round((end - run.started_at).total_seconds(), 3)

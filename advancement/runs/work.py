@@ -1,5 +1,6 @@
 """Work on a run under its lease, from wherever it stands to its end."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from advancement.models import LeftOut, Run
 from advancement.models.events import AdvancementEvent
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
 from advancement.runs.guardrails import limits_exceeded
-from advancement.runs.lease import lease_for, waiting_time
+from advancement.runs.lease import abandoned, lease_for, take_lease, waiting_time
 from advancement.runs.retry import drop_connection, first_line, retrying
 from advancement.runs.start import check_scope, check_triggers
 
@@ -47,6 +48,9 @@ def work_on(run_id: int, token: int, *, progress: Progress = silent, using: str 
     try:
         retrying(worker.advance, lambda: worker.standing, using=using)
     except LeaseLost:
+        raise
+    except (KeyboardInterrupt, SystemExit):
+        worker.give_back()
         raise
     except (AdvancementError, django.db.Error) as error:
         worker.fail(error)
@@ -103,6 +107,12 @@ class _Worker:
             finished_at=database_now(self._using),
         )
 
+    def give_back(self) -> None:
+        """Let the lease end now, so that whoever comes next need not wait for it."""
+        drop_connection(self._using)
+        with contextlib.suppress(LeaseLost, django.db.Error):
+            self._update(lease_expires_at=ClockTimestamp())
+
     def _renew(self) -> Run:
         """Return the run as it stands, its lease renewed; raise LeaseLost when another worker has it.
 
@@ -149,11 +159,24 @@ class _Worker:
         """Become the one run that is being applied; wait a little while another one is."""
         deadline = time.monotonic() + PATIENCE
         while other := self._try_to_start():
+            if self._finish_abandoned():
+                continue
             if time.monotonic() >= deadline:
                 raise AnotherRunApplies(f"{other} is still being applied.".capitalize())
             self._progress(f"waiting for {other}", 0, 0)
             time.sleep(_POLL)
             self._renew()
+
+    def _finish_abandoned(self) -> bool:
+        """Finish the run that is being applied if its worker died meanwhile; return whether it had."""
+        applying = abandoned(self._using).filter(status=RunStatus.APPLYING).exclude(pk=self._id).first()
+        if applying is None or (token := take_lease(applying.pk, using=self._using)) is None:
+            return False
+        logger.info("Resuming run %s, whose worker died", applying.pk)
+        with contextlib.suppress(LeaseLost):
+            work_on(applying.pk, token, progress=self._progress, using=self._using)
+        self._renew()
+        return True
 
     def _try_to_start(self) -> str:
         """Become the run that is being applied, or return the name of the one that is."""

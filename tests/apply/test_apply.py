@@ -16,11 +16,12 @@ from advancement.models import (
     Run,
     SignalAggregation,
     Sprout,
+    Tier,
 )
 from advancement.models.runs import RunStatus
 from advancement.rulebook import archive_rule
 from advancement.runs.work import work_on
-from tests.factories import CREATED, add_rule, finished_run, make_signals, make_sprout, planned_run
+from tests.factories import CREATED, add_model, add_rule, finished_run, make_signals, make_sprout, planned_run
 
 pytestmark = pytest.mark.django_db
 
@@ -251,3 +252,18 @@ def test_a_sprout_put_back_behind_its_events_is_skipped_and_does_not_stop_the_ot
     run = finished_run()
     assert (run.status, run.advanced, run.skipped) == ("succeeded", 1, 1)
     assert "behind its events" in reasons(run)[0]
+
+
+@pytest.mark.parametrize("change", ["moved before", "removed"])
+def test_it_skips_moves_to_a_tier_that_no_longer_comes_after(change: str) -> None:
+    add_model("academic", "draft", "paper", "classic")
+    add_rule("citations >= 3", lifecycle_model="academic", from_tier="paper", to_tier="classic")
+    make_sprout("paper", signals={"citations": 3}, lifecycle_model_id="academic")
+    run = planned_run(from_tiers=("paper",))
+    classic = Tier.objects.filter(lifecycle_model="academic", slug="classic")
+    if change == "removed":
+        classic.delete()
+    else:
+        Tier.objects.filter(lifecycle_model="academic", slug="paper").update(position=50)
+    assert reasons(apply(run)) == ["In its lifecycle model classic no longer comes after paper."]
+    assert Sprout.objects.get().tier == "paper"

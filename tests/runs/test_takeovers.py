@@ -2,7 +2,7 @@
 
 import signal
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import Any
 
@@ -124,3 +124,32 @@ def test_a_worker_stopped_while_it_plans_keeps_nobody_from_planning_anew(
     with pytest.raises(LeaseLost):
         sleeping.result(60)
     assert_all_moved_once(run, 6)
+
+
+def test_a_run_that_waits_for_another_finishes_it_when_its_worker_died() -> None:
+    add_rule("citations >= 3")
+    plant(20)
+    dead = planned_run(batch_size=1)
+    Run.objects.filter(pk=dead.pk).update(status="applying")
+    waiting = planned_run()
+
+    def die_meanwhile(phase: str, done: int, total: int) -> None:
+        if phase.startswith("waiting"):
+            let_lease_expire(dead)
+
+    Run.objects.filter(pk=dead.pk).update(lease_expires_at=datetime.now(UTC) + timedelta(minutes=1))
+    finished = work_on(waiting.pk, waiting.lease_token, progress=die_meanwhile)
+    assert_all_moved_once(dead, 20)
+    assert (finished.status, finished.advanced, finished.skipped) == ("succeeded", 0, 20)
+
+
+@needs_postgresql
+def test_a_command_that_is_told_to_end_gives_its_run_back_at_once() -> None:
+    add_rule("citations >= 3")
+    plant(300)
+    process = start_manage("run_advancement", "--batch-size", "1", ADVANCEMENT_LEASE="10m")
+    run = wait_until(lambda: Run.objects.filter(cursor__gte=20).first())
+    process.send_signal(signal.SIGTERM)
+    assert end_of(process).code == 143
+    assert [taken.status for taken in resume_abandoned()] == ["succeeded"]
+    assert_all_moved_once(run, 300)
