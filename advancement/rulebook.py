@@ -10,6 +10,7 @@ from django.utils import timezone
 from advancement.criteria.errors import AdvancementError
 from advancement.criteria.rules import RuleDefinition
 from advancement.criteria.validation import Problem, check_rule, check_rule_set
+from advancement.criteria.wording import quoted
 from advancement.models import AdvancementRule, RuleCriterion, RuleVersion, Tier
 
 
@@ -72,18 +73,59 @@ def save_rules(definitions: Sequence[RuleDefinition], *, by: str, using: str = "
 
     Raise RulesRefused when a rule is invalid, or is enabled though nothing can meet it.
     """
-    known = lifecycles(using)
-    problems = [problem for definition in definitions for problem in check_rule(definition, known)]
-    enabled = {definition.slug: definition.enabled for definition in definitions}
-    refused = [p for p in problems if p.blocks == "saving" or (p.blocks == "enabling" and enabled[p.rule])]
-    if refused:
-        raise RulesRefused(refused)
+    problems = _checked(definitions, using)
+    enabled = {definition.slug for definition in definitions}
     result = RulesSaved(warnings=[problem.message for problem in problems])
     with transaction.atomic(using=using):
         for definition in definitions:
             getattr(result, _save_rule(definition, by, using)).append(definition.slug)
         result.warnings += [p.message for p in check_rule_set(current_rules(using)) if p.rule in enabled]
     return result
+
+
+def save_draft(definition: RuleDefinition, *, by: str, using: str = "default") -> RuleVersion:
+    """Keep a definition as its rule's draft, in place of an older one; the batch does not look at drafts.
+
+    What the draft or, without one, the active version says already makes no new version. Raise
+    RulesRefused when the rule is invalid; one that nothing can meet may be kept as a draft.
+    """
+    _checked([replace(definition, enabled=False)], using)
+    with transaction.atomic(using=using):
+        rule, _ = AdvancementRule.objects.using(using).select_for_update().get_or_create(id=definition.slug)
+        current = rule.draft_version or rule.active_version
+        if current and current.definition == definition:
+            return current
+        rule.draft_version = add_version(rule, definition, by=by)
+        rule.save(using=using)
+        return rule.draft_version
+
+
+def activate_draft(slug: str, *, using: str = "default") -> RuleVersion:
+    """Make a rule's draft its active version, which the batch uses from then on.
+
+    Raise RulesRefused when the draft is enabled though nothing can meet it, AdvancementError when
+    there is no draft.
+    """
+    with transaction.atomic(using=using):
+        rule = AdvancementRule.objects.using(using).select_for_update().filter(id=slug).first()
+        if rule is None or rule.draft_version is None:
+            raise AdvancementError(f"The rule {quoted(slug)} has no draft to activate.")
+        version = rule.draft_version
+        _checked([version.definition], using)
+        rule.active_version, rule.draft_version, rule.archived_at = version, None, None
+        rule.save(using=using)
+        return version
+
+
+def _checked(definitions: Sequence[RuleDefinition], using: str) -> list[Problem]:
+    """Return the warnings about definitions; raise RulesRefused when one of them cannot be saved."""
+    known = lifecycles(using)
+    problems = [problem for definition in definitions for problem in check_rule(definition, known)]
+    enabled = {definition.slug: definition.enabled for definition in definitions}
+    refused = [p for p in problems if p.blocks == "saving" or (p.blocks == "enabling" and enabled[p.rule])]
+    if refused:
+        raise RulesRefused(refused)
+    return problems
 
 
 def _save_rule(definition: RuleDefinition, by: str, using: str) -> str:

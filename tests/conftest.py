@@ -4,8 +4,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connection, transaction
+from hypothesis import settings
 
 from advancement.database.triggers import APPEND_ONLY_TABLES
+
+# A busy machine is no defect of the code under test.
+settings.register_profile("grove", deadline=None)
+settings.load_profile("grove")
 
 # Rows that migrations put in are not emptied between tests.
 _KEPT = {"lifecycle_models", "lifecycle_tiers"}
