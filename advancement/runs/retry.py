@@ -38,6 +38,8 @@ def retrying(step: Callable[[], None], standing: Callable[[], object], *, using:
         try:
             return step()
         except Error as error:
+            if interruption := interruption_behind(error):
+                raise interruption from error
             if standing() != stood:
                 delays, stood = iter(RETRY_DELAYS), standing()
             delay = next(delays, None) if may_pass(error) else None
@@ -46,6 +48,16 @@ def retrying(step: Callable[[], None], standing: Callable[[], object], *, using:
             logger.warning("Database error, next try in %s s: %s", delay, first_line(error))
             drop_connection(using)
             time.sleep(delay)
+
+
+def interruption_behind(error: BaseException) -> KeyboardInterrupt | SystemExit | None:
+    """Return the wish to end that led to an error: one that comes in mid-query upsets the driver."""
+    step: BaseException | None = error
+    while step is not None:
+        if isinstance(step, KeyboardInterrupt | SystemExit):
+            return step
+        step = step.__cause__ or step.__context__
+    return None
 
 
 def drop_connection(using: str) -> None:
