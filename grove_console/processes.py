@@ -1,7 +1,6 @@
 """Run a few programs side by side, as children that start together and stop together."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -9,10 +8,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
-_PR_SET_PDEATHSIG: Final = 1
 _POLL_SECONDS: Final = 0.1
 
 
@@ -48,10 +47,10 @@ def run_together(programs: Sequence[Program], *, grace: float, started: Callable
     who asks twice does not want to wait for that.
     """
     children: list[tuple[Program, subprocess.Popen[bytes]]] = []
-    with _stop_requests() as request:
+    with _stop_requests() as request, _watcher(grace) as pipe:
         try:
             # One by one, so that those already started are stopped when another cannot be.
-            children.extend((program, _start(program)) for program in programs)
+            children.extend((program, _start(program, pipe)) for program in programs)
             started()
             return _wait(children, request)
         finally:
@@ -73,7 +72,26 @@ def _stop_requests() -> Iterator[_Request]:
             signal.signal(number, handler)
 
 
-def _start(program: Program) -> subprocess.Popen[bytes]:
+@contextlib.contextmanager
+def _watcher(grace: float) -> Iterator[int]:
+    """Start what stops the children should this process be killed; yield the pipe that names them to it."""
+    watcher = subprocess.Popen(
+        [sys.executable, "-m", "grove_console.watcher", str(grace)],
+        cwd=Path(__file__).parents[1],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert watcher.stdin is not None
+    try:
+        yield watcher.stdin.fileno()
+    finally:
+        # By now every child has been stopped, so there is nothing left for it to do.
+        watcher.kill()
+        watcher.wait()
+        watcher.stdin.close()
+
+
+def _start(program: Program, watcher: int) -> subprocess.Popen[bytes]:
     # A session of its own: Ctrl-C reaches us alone, and what a child leaves behind can be killed by group.
     return subprocess.Popen(
         program.command,
@@ -81,20 +99,9 @@ def _start(program: Program) -> subprocess.Popen[bytes]:
         stdin=subprocess.DEVNULL,
         pass_fds=program.keep_open,
         start_new_session=True,
-        preexec_fn=_end_with_parent(os.getpid()) if sys.platform == "linux" else None,
+        # In the child, so that there is no moment in which it lives and the watcher does not know it.
+        preexec_fn=lambda: os.write(watcher, f"{os.getpid()}\n".encode()),
     )
-
-
-def _end_with_parent(parent: int) -> Callable[[], None]:
-    """Return what makes a child get SIGTERM when its parent dies, however that dies."""
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-
-    def prepare() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died before the line above
-            os._exit(1)
-
-    return prepare
 
 
 def _wait(children: list[tuple[Program, subprocess.Popen[bytes]]], request: _Request) -> Ended | None:
