@@ -154,10 +154,27 @@ def add_version(rule: AdvancementRule, definition: RuleDefinition, *, by: str) -
         logic=definition.logic,
         enabled=definition.enabled,
         priority=definition.priority,
+        max_moves=definition.max_moves,
         created_by=by,
     )
     RuleCriterion.objects.using(using).bulk_create(_criteria(version, definition))
     return version
+
+
+def disable_rule(slug: str, *, by: str, using: str = "default") -> RuleVersion | None:
+    """Give an enabled rule a new active version that is disabled; return it, None when nothing was to do."""
+    with transaction.atomic(using=using):
+        rules = AdvancementRule.objects.using(using).select_for_update()
+        rule = rules.filter(id=slug, archived_at__isnull=True, active_version__enabled=True).first()
+        if rule is None or rule.active_version is None:
+            return None
+        draft = rule.draft_version
+        disabled = add_version(rule, replace(rule.active_version.definition, enabled=False), by=by)
+        # A draft is the newest version; it is kept, as a version after this one.
+        rule.draft_version = add_version(rule, draft.definition, by=draft.created_by) if draft else None
+        rule.active_version = disabled
+        rule.save(using=using)
+        return disabled
 
 
 def archive_rule(slug: str, *, using: str = "default") -> None:

@@ -5,13 +5,16 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Max, QuerySet
 
 from advancement.apply import statements
+from advancement.apply.holding import hold_statements
 from advancement.criteria.errors import LeaseLost
 from advancement.database.statements import Statement
-from advancement.models import Run
-from advancement.models.runs import RunStatus
+from advancement.models import Move, Run
+from advancement.models.runs import RunKind, RunStatus
 
 Progress = Callable[[int, int], None]
 
@@ -23,16 +26,20 @@ class Applier:
     where that token still stands, so a worker whose lease was taken over writes nothing.
     """
 
-    def __init__(self, run: Run, token: int, *, using: str = "default") -> None:
+    def __init__(self, run: Run, token: int, *, prepare: bool = True, using: str = "default") -> None:
         self._run = run
         self._token = token
         self._using = using
         self._connection = connections[using]
         self._limited: object = None
+        moves = run.moves.using(using).order_by()
         self._versions = list(
-            run.moves.using(using).order_by().values_list("rule_version", flat=True).distinct()
+            moves.filter(rule_version__isnull=False).values_list("rule_version", flat=True).distinct()
         )
-        prepare = not settings.DATABASE_TRANSACTION_POOLER
+        self._step_ends = _step_ends(run, moves)
+        # Behind a transaction pooler, and inside somebody's transaction, nothing may outlast a transaction.
+        prepare = prepare and not settings.DATABASE_TRANSACTION_POOLER
+        self._scope = "SESSION" if prepare else "LOCAL"
         window = ("lo", "hi")
         if self._connection.vendor == "postgresql":
             moving = statements.move_on_postgresql(run, using)
@@ -41,6 +48,10 @@ class Applier:
         self._move = Statement(f"move_run_{run.pk}_{token}", moving, window, using=using, prepare=prepare)
         self._update = Statement("", statements.update_sprouts_on_sqlite(run), (), using=using, prepare=False)
         self._skip = Statement("", statements.record_skipped(run, using), (), using=using, prepare=False)
+        self._holding = [
+            Statement(f"hold_run_{run.pk}_{token}_{number}", fragment, window, using=using, prepare=prepare)
+            for number, fragment in enumerate(hold_statements(run, _now(self._connection)))
+        ]
 
     def apply_all(self, progress: Progress = lambda done, total: None) -> None:
         """Make every move that is left, from the run's cursor on; safe to call again after a failure.
@@ -51,7 +62,7 @@ class Applier:
         cursor, total = self._position()
         progress(cursor, total)
         while cursor < total:
-            cursor = self._apply_batch(cursor, min(cursor + self._run.batch_size, total))
+            cursor = self._apply_batch(cursor, self._end_of_batch(cursor, total))
             progress(cursor, total)
 
     def close(self) -> None:
@@ -60,7 +71,8 @@ class Applier:
         It then holds nothing any more, and the error that broke it is the one to report.
         """
         with contextlib.suppress(OperationalError, InterfaceError):
-            self._move.close()
+            for statement in (self._move, *self._holding):
+                statement.close()
             if self._limited is not None and self._limited is self._connection.connection:
                 with self._connection.cursor() as cursor:
                     cursor.execute("RESET statement_timeout; RESET idle_in_transaction_session_timeout")
@@ -72,32 +84,45 @@ class Applier:
             raise LeaseLost
         return run.cursor, run.moves_planned
 
+    def _end_of_batch(self, low: int, total: int) -> int:
+        """Return where the batch after `low` ends: one statement moves a sprout by one step at most."""
+        high = min(low + self._run.batch_size, total)
+        return next((end for end in self._step_ends if low < end < high), high)
+
     def _apply_batch(self, low: int, high: int) -> int:
         with transaction.atomic(using=self._using), self._connection.cursor() as cursor:
             self._limit_waiting(cursor)
             self._claim(cursor, low, high)
             self._lock_rules(cursor)
             moved = self._make_moves(cursor, low, high)
+            planned = self._moves_planned(low, high)
             skipped = 0
-            if moved < high - low:
+            if moved < planned:
                 skipped = self._skip.execute(cursor, lo=low, hi=high)
-            if moved + skipped != high - low:
+            if moved + skipped != planned:
                 raise RuntimeError(
-                    f"Run {self._run.pk}: {moved} moved and {skipped} skipped of {high - low} moves."
+                    f"Run {self._run.pk}: {moved} moved and {skipped} skipped of {planned} moves."
                 )
+            for statement in self._holding:
+                statement.execute(cursor, lo=low, hi=high)
         return high
+
+    def _moves_planned(self, low: int, high: int) -> int:
+        if not self._run.moves_struck:
+            return high - low
+        window = self._run.moves.using(self._using).filter(position__gt=low, position__lte=high)
+        return window.count()
 
     def _limit_waiting(self, cursor: CursorWrapper) -> None:
         # Below the lease, so that a worker that was stopped gives its locks back before it is replaced.
         if self._connection.vendor != "postgresql" or self._limited is self._connection.connection:
             return
-        scope = "LOCAL" if settings.DATABASE_TRANSACTION_POOLER else "SESSION"
         milliseconds = int(settings.ADVANCEMENT_LEASE.total_seconds() * 500)
         cursor.execute(
-            f"SET {scope} statement_timeout = {milliseconds};"
-            f"SET {scope} idle_in_transaction_session_timeout = {milliseconds}"
+            f"SET {self._scope} statement_timeout = {milliseconds};"
+            f"SET {self._scope} idle_in_transaction_session_timeout = {milliseconds}"
         )
-        if scope == "SESSION":
+        if self._scope == "SESSION":
             self._limited = self._connection.connection
 
     def _claim(self, cursor: CursorWrapper, low: int, high: int) -> None:
@@ -125,7 +150,7 @@ class Applier:
     def _lock_rules(self, cursor: CursorWrapper) -> None:
         # Until the commit nobody can edit, disable or archive a rule of this plan. SQLite's immediate
         # transaction keeps everybody out anyway.
-        if self._connection.vendor == "postgresql":
+        if self._versions and self._connection.vendor == "postgresql":
             cursor.execute(
                 "SELECT 1 FROM advancement_rules WHERE active_version_id = ANY(%s) ORDER BY id FOR SHARE",
                 [self._versions],
@@ -141,3 +166,16 @@ class Applier:
         if inserted != updated:
             raise RuntimeError(f"Run {self._run.pk}: {inserted} events for {updated} moved sprouts.")
         return inserted
+
+
+def _step_ends(run: Run, moves: "QuerySet[Move]") -> list[int]:
+    """Return the last position of each step, in order; a plan has its moves in the order of their steps."""
+    if run.kind != RunKind.ROLLBACK:  # moves every sprout once
+        return []
+    return sorted(moves.values_list("step").annotate(end=Max("position")).values_list("end", flat=True))
+
+
+def _now(connection: BaseDatabaseWrapper) -> str:
+    if connection.vendor == "postgresql":
+        return "STATEMENT_TIMESTAMP()"
+    return "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')"

@@ -67,6 +67,7 @@ def _rule_item(rule: RuleDefinition) -> dict[str, object]:
         "logicOperator": rule.logic,
         "isEnabled": rule.enabled,
         "priority": rule.priority,
+        **({} if rule.max_moves is None else {"maxMoves": rule.max_moves}),
         "criteria": [_criterion_item(criterion) for criterion in rule.criteria],
     }
 
@@ -159,6 +160,7 @@ _RULE_KEYS: Final[Mapping[str, tuple[type, Any]]] = {
     "logicOperator": (str, Logic.ALL.value),
     "isEnabled": (bool, False),
     "priority": (int, DEFAULT_PRIORITY),
+    "maxMoves": (int, None),
     "criteria": (list, _REQUIRED),
 }
 _CRITERION_KEYS: Final[Mapping[str, tuple[type, Any]]] = {
@@ -202,6 +204,7 @@ class _Reader:
             logic=values["logicOperator"],
             enabled=values["isEnabled"],
             priority=values["priority"],
+            max_moves=values["maxMoves"],
             criteria=tuple(criteria),
         )
 

@@ -51,6 +51,7 @@ class RuleDefinition:
     logic: str = Logic.ALL
     enabled: bool = False
     priority: int = DEFAULT_PRIORITY
+    max_moves: int | None = None
 
     @property
     def order(self) -> tuple[int, str]:

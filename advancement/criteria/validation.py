@@ -16,6 +16,8 @@ from advancement.criteria.wording import advice, format_number, quoted, storage_
 MAX_SLUG_LENGTH: Final = 100
 MAX_TITLE_LENGTH: Final = 200
 MAX_PRIORITY: Final = 32_767
+# As many as the database's integer columns hold.
+MAX_MOVES: Final = 2_147_483_647
 # Keeps the SQL of a rule far below SQLite's limit on the depth of an expression.
 MAX_CRITERIA: Final = 100
 
@@ -88,6 +90,12 @@ def _check_settings(rule: RuleDefinition) -> Iterator[Problem]:
     if not 0 <= rule.priority <= MAX_PRIORITY:
         message = f"its priority must be a whole number from 0 to {format_number(MAX_PRIORITY)}; change it."
         yield _problem("bad-priority", rule, message, "priority")
+    if rule.max_moves is not None and not 1 <= rule.max_moves <= MAX_MOVES:
+        message = (
+            f"its guardrail must be a whole number from 1 to {format_number(MAX_MOVES)}; "
+            "change it, or leave it out."
+        )
+        yield _problem("bad-guardrail", rule, message, "max_moves")
     if rule.logic not in list(Logic):
         message = f"the logic operator {quoted(rule.logic)} is unknown; {advice(rule.logic, Logic)}"
         yield _problem("unknown-logic", rule, message, "logic")

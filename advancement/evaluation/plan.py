@@ -1,5 +1,6 @@
 """Make a run's plan: every candidate judged in one statement, its moves and left-outs stored."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -61,7 +62,7 @@ def make_plan(run: Run, token: int, *, using: str = "default") -> None:
     """
     outermost = not connections[using].in_atomic_block
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
-        _prepare_session(cursor, using, outermost=outermost)
+        prepare_planning(cursor, using, outermost=outermost)
         as_of = database_now(using)
         ladders = lifecycles(using)
         rules = load_rule_set(ladders, as_of, using)
@@ -71,10 +72,11 @@ def make_plan(run: Run, token: int, *, using: str = "default") -> None:
         _store_left_out(cursor, run, as_of, using)
         counts = _count_outcomes(cursor)
         _drop_outcomes(cursor)
-        _publish(run, token, as_of, moves, counts, rules, using)
+        publish_plan(run, token, as_of, _figures(moves, counts, rules), using)
 
 
-def _prepare_session(cursor: CursorWrapper, using: str, *, outermost: bool) -> None:
+def prepare_planning(cursor: CursorWrapper, using: str, *, outermost: bool) -> None:
+    """Give a transaction that plans one snapshot of everything, and room to sort."""
     if connections[using].vendor != "postgresql":
         return
     if outermost:  # the level can only be set before a transaction's first query
@@ -142,16 +144,8 @@ def _count_outcomes(cursor: CursorWrapper) -> dict[int, int]:
     return dict(cursor.fetchall())
 
 
-def _publish(
-    run: Run,
-    token: int,
-    as_of: datetime,
-    moves: int,
-    counts: dict[int, int],
-    rules: RuleSet,
-    using: str,
-) -> None:
-    figures: dict[str, Any] = {
+def _figures(moves: int, counts: dict[int, int], rules: RuleSet) -> dict[str, Any]:
+    return {
         "moves_planned": moves,
         "evaluated": sum(counts.values()),
         "no_match": counts.get(NO_MATCH, 0),
@@ -162,11 +156,13 @@ def _publish(
         "invalid_rules": as_lines(rules.invalid_reasons),
         "stopped_rules": as_lines(rules.stopped_reasons),
     }
+
+
+def publish_plan(run: Run, token: int, as_of: datetime, figures: Mapping[str, Any], using: str) -> None:
+    """Make a run whose moves are stored `planned`; raise LeaseLost when `token` is no longer the run's."""
     mine = Run.objects.using(using).filter(pk=run.pk, lease_token=token, status=RunStatus.PLANNING)
-    if (
-        mine.update(
-            status=RunStatus.PLANNED, as_of=as_of, planned_at=database_now(using), cursor=0, **figures
-        )
-        != 1
-    ):
+    published = mine.update(
+        status=RunStatus.PLANNED, as_of=as_of, planned_at=database_now(using), cursor=0, **figures
+    )
+    if published != 1:
         raise LeaseLost

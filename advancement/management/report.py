@@ -45,11 +45,12 @@ def _headline(run: Run, summary: dict[str, Any]) -> str:
     if run.status == RunStatus.HELD:
         return f"Run {run.pk} from {tiers} is held: {figures} would advance; nothing was changed."
     if run.status == RunStatus.SUCCEEDED:
-        return f"Run {run.pk} from {tiers}: {figures} advanced in {_duration(summary['seconds'])}."
+        return f"Run {run.pk} from {tiers}: {figures} advanced in {duration(summary['seconds'])}."
     return f"Run {run.pk} from {tiers} is {run.status}: {figures} advanced."
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return how long something took, in milliseconds below a second."""
     return f"{seconds:.1f} s" if seconds >= 1 else f"{max(seconds * 1000, 1):.0f} ms"
 
 

@@ -60,6 +60,9 @@ class RuleVersion(models.Model):
     enabled = models.BooleanField()
     priority = models.PositiveSmallIntegerField(default=DEFAULT_PRIORITY)
     created_at = models.DateTimeField(auto_now_add=True)
+    max_moves = models.PositiveIntegerField(
+        null=True, help_text="Guardrail: the most sprouts that it may move in a run; empty: any number."
+    )
     created_by = models.CharField(max_length=150, blank=True, help_text="Who made it, by name.")
 
     class Meta:
@@ -69,6 +72,7 @@ class RuleVersion(models.Model):
             models.UniqueConstraint(fields=["rule", "number"], name="one_rule_version_per_number"),
             in_range("rule_versions", "number", 1, MAX_INTEGER),
             in_range("rule_versions", "priority", 0, MAX_SMALL_INTEGER),
+            in_range("rule_versions", "max_moves", 1, MAX_INTEGER),
             one_of("rule_versions", "logic", Logic),
             models.CheckConstraint(
                 name="rule_versions_moves", condition=~models.Q(from_tier=models.F("to_tier"))
@@ -91,6 +95,7 @@ class RuleVersion(models.Model):
             logic=self.logic,
             enabled=self.enabled,
             priority=self.priority,
+            max_moves=self.max_moves,
             criteria=tuple(
                 CriterionDefinition(c.signal, c.operator, c.threshold, c.period) for c in self.criteria.all()
             ),

@@ -3,6 +3,7 @@
 from django.db import models
 
 from advancement.models.constraints import not_empty, one_of
+from advancement.models.events import AdvancementEvent
 from advancement.models.rules import RuleVersion
 from advancement.models.sprouts import Sprout
 
@@ -37,6 +38,22 @@ class RunStatus(models.TextChoices):
     CANCELLED = "cancelled"
 
 
+class LeftOutBucket(models.TextChoices):
+    """Why a plan does not move a candidate, or does not take an event in its scope back."""
+
+    INVALID = "invalid"
+    HELD = "held"
+    BLOCKED = "blocked"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    ADVANCED_SINCE = "advanced_since"
+    OVERRIDDEN_SINCE = "overridden_since"
+    ALREADY_ROLLED_BACK = "already_rolled_back"
+    GONE = "gone"
+    TIER_GONE = "tier_gone"
+    EXCLUDED = "excluded"
+
+
 class Run(models.Model):
     """One attempt to change tiers: its plan, its progress and its outcome.
 
@@ -58,6 +75,24 @@ class Run(models.Model):
     requested_by = models.CharField(max_length=150, blank=True)
     reason = models.TextField(blank=True)
 
+    # What a rollback takes back: the advancements in this scope, or everything that one run did.
+    scope_rule_id = models.CharField(max_length=100, blank=True, help_text="Empty: of all rules.")
+    scope_run_id = models.BigIntegerField(null=True, help_text="Empty: of all runs.")
+    scope_since = models.DateTimeField(null=True)
+    scope_until = models.DateTimeField(null=True)
+    undoes = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        related_name="undone_by",
+        help_text="The rollback that this undoes.",
+    )
+    excluded = models.JSONField(default=list, help_text="Sprouts that stay as they are, by id.")
+    unwind = models.BooleanField(default=False, help_text="Also take back later automatic advancements.")
+    disable_rules = models.BooleanField(default=False, help_text="Disable the rules that are rolled back.")
+    hold = models.BooleanField(default=False, help_text="Hold the sprouts that it moves.")
+    hold_until = models.DateTimeField(null=True, help_text="Empty: until the hold is released.")
+
     as_of = models.DateTimeField(
         null=True, help_text="The one instant at which signals and holds are judged."
     )
@@ -78,7 +113,11 @@ class Run(models.Model):
     lease_owner = models.CharField(max_length=200, blank=True)
     lease_expires_at = models.DateTimeField(null=True)
 
+    digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of a rollback's planned moves.")
     moves_planned = models.PositiveIntegerField(default=0)
+    moves_struck = models.PositiveIntegerField(
+        default=0, help_text="Moves taken out of the plan by a person."
+    )
     cursor = models.PositiveIntegerField(default=0)
     evaluated = models.PositiveIntegerField(default=0)
     advanced = models.PositiveIntegerField(default=0)
@@ -145,7 +184,9 @@ class Move(models.Model):
     rule_version = models.ForeignKey(
         RuleVersion, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
     )
-    reverses_event_id = models.BigIntegerField(null=True)
+    reverses_event = models.ForeignKey(
+        AdvancementEvent, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
 
     class Meta:
         db_table = "advancement_moves"
@@ -164,13 +205,14 @@ class LeftOut(models.Model):
 
     run = models.ForeignKey(Run, models.PROTECT, db_index=False, related_name="left_out")
     sprout_id = models.UUIDField()
-    bucket = models.CharField(max_length=10)
+    event_id = models.BigIntegerField(null=True, help_text="The event that a rollback does not take back.")
+    bucket = models.CharField(max_length=20, choices=LeftOutBucket)
     reason = models.TextField()
 
     class Meta:
         db_table = "advancement_left_out"
         constraints = [
-            one_of("advancement_left_out", "bucket", ["invalid", "held", "blocked", "skipped", "failed"]),
+            one_of("advancement_left_out", "bucket", LeftOutBucket.values),
             not_empty("advancement_left_out", "reason"),
         ]
         indexes = [models.Index(fields=["run", "bucket"], name="advancement_left_out_of_run")]

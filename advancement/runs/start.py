@@ -2,18 +2,26 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from django.conf import settings
 from django.db import IntegrityError, connections, transaction
 
 from advancement.criteria.errors import AdvancementError
 from advancement.criteria.wording import advice, quoted
-from advancement.database.clock import ClockTimestamp, database_now
+from advancement.database.clock import database_now
 from advancement.database.triggers import missing_triggers
-from advancement.models import Run
+from advancement.models import AdvancementRule, Run
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
+from advancement.rollback.scope import RollbackRequest
 from advancement.rulebook import lifecycles
 from advancement.runs.lease import lease_for, owner
+
+_A_KIND: Final = {
+    RunKind.ADVANCEMENT: "an advancement run",
+    RunKind.ROLLBACK: "a rollback",
+    RunKind.OVERRIDE: "an override",
+}
 
 
 @dataclass(frozen=True)
@@ -83,12 +91,65 @@ def check_triggers(using: str = "default") -> None:
         )
 
 
+def start_rollback(request: RollbackRequest, *, trigger: RunTrigger, using: str = "default") -> Run:
+    """Insert a rollback and take its lease.
+
+    Raise AdvancementError for an unknown rule or run, for a run that there is nothing to take back of in
+    this way, without a reason unless it is a dry run, or when the audit trail is not protected.
+    """
+    _check_rollback(request, using)
+    check_triggers(using)
+    run = Run(
+        kind=RunKind.ROLLBACK,
+        trigger=trigger,
+        dry_run=request.dry_run,
+        batch_size=settings.ADVANCEMENT_BATCH_SIZE,
+        requested_by=request.requested_by,
+        reason=request.reason.strip(),
+        scope_rule_id=request.rule,
+        scope_run_id=request.run,
+        scope_since=request.since,
+        scope_until=request.until,
+        undoes_id=request.undoes,
+        excluded=[str(sprout) for sprout in request.excluded],
+        unwind=request.unwind,
+        disable_rules=request.disable_rules,
+        hold=request.hold,
+        hold_until=request.hold_until,
+    )
+    return insert_leased(run, using)
+
+
+def _check_rollback(request: RollbackRequest, using: str) -> None:
+    if not request.dry_run and not request.reason.strip():
+        raise AdvancementError("A rollback needs a reason; say why these sprouts are to move back.")
+    rules = AdvancementRule.objects.using(using)
+    if request.rule and not rules.filter(pk=request.rule).exists():
+        known = rules.values_list("pk", flat=True)
+        raise AdvancementError(f"The rule {quoted(request.rule)} is unknown; {advice(request.rule, known)}")
+    for number, wanted in ((request.run, RunKind.ADVANCEMENT), (request.undoes, RunKind.ROLLBACK)):
+        if number is not None:
+            _check_kind(number, wanted, using)
+
+
+def _check_kind(number: int, wanted: RunKind, using: str) -> None:
+    kind = Run.objects.using(using).filter(pk=number).values_list("kind", flat=True).first()
+    if kind is None:
+        raise AdvancementError(f"There is no run {number}.")
+    if kind == wanted:
+        return
+    remedy = {
+        RunKind.ADVANCEMENT: f"roll it back with --run {number}.",
+        RunKind.ROLLBACK: f"take it back with --undo {number}.",
+        RunKind.OVERRIDE: "set the sprout's tier with override_tier.",
+    }[RunKind(kind)]
+    raise AdvancementError(f"Run {number} is {_A_KIND[RunKind(kind)]}; {remedy}")
+
+
 def _insert(request: RunRequest, trigger: RunTrigger, day: date | None, using: str) -> Run:
-    now = database_now(using)
     run = Run(
         kind=RunKind.ADVANCEMENT,
         trigger=trigger,
-        status=RunStatus.PLANNING,
         dry_run=request.dry_run,
         logical_date=day,
         from_tiers=list(request.tiers),
@@ -96,13 +157,18 @@ def _insert(request: RunRequest, trigger: RunTrigger, day: date | None, using: s
         batch_size=request.batch_size or settings.ADVANCEMENT_BATCH_SIZE,
         log_url=request.log_url,
         requested_by=request.requested_by,
-        created_at=now,
-        started_at=now,
-        attempts=1,
-        lease_token=1,
-        lease_owner=owner(),
-        lease_expires_at=ClockTimestamp() + lease_for(RunStatus.PLANNING),
     )
-    run.save(using=using)
+    return insert_leased(run, using)
+
+
+def insert_leased(run: Run, using: str) -> Run:
+    """Save a new run as `planning`, its lease taken by this worker, and return it as it then stands."""
+    now = database_now(using)
+    run.status = RunStatus.PLANNING
+    run.created_at = run.started_at = now
+    run.attempts = run.lease_token = 1
+    run.lease_owner = owner()
+    run.lease_expires_at = now + lease_for(RunStatus.PLANNING)
+    run.save(using=using, force_insert=True)
     run.refresh_from_db(using=using)
     return run

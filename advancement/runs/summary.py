@@ -5,9 +5,20 @@ from typing import Any
 from django.db.models import Count
 
 from advancement.models import AdvancementEvent, RuleVersion, Run
-from advancement.models.runs import RunStatus
+from advancement.models.runs import LeftOutBucket, RunStatus
+from advancement.rollback.rules import rules_rolled_back
+from advancement.rollback.scope import events_in_scope
 
 _NOT_APPLIED = {RunStatus.PLANNED, RunStatus.HELD, RunStatus.APPROVED, RunStatus.DISCARDED}
+
+ROLLBACK_BUCKETS = (
+    LeftOutBucket.ADVANCED_SINCE,
+    LeftOutBucket.OVERRIDDEN_SINCE,
+    LeftOutBucket.ALREADY_ROLLED_BACK,
+    LeftOutBucket.GONE,
+    LeftOutBucket.TIER_GONE,
+    LeftOutBucket.EXCLUDED,
+)
 
 _COUNTS = (
     *("evaluated", "advanced", "no_match", "no_signals", "held"),
@@ -45,6 +56,57 @@ def summarise(run: Run, *, using: str = "default") -> dict[str, Any]:
         **({"held_because": run.held_because} if run.held_because else {}),
         "seconds": _seconds(run),
         **({"error": run.error} if run.error else {}),
+    }
+
+
+def summarise_rollback(run: Run, *, using: str = "default") -> dict[str, Any]:
+    """Return the object that `rollback_advancements --json` prints; its buckets add up to `evaluated`.
+
+    They count events: a sprout that is taken back by two steps counts twice. `unwound` are those of
+    `reverted` that lie outside of the scope. Of a plan that is not applied, `reverted` is what would be.
+    """
+    left_out = run.left_out.using(using).order_by().values_list("bucket").annotate(count=Count("id"))
+    counts = dict(left_out.values_list("bucket", "count"))
+    skipped = counts.get(LeftOutBucket.SKIPPED, 0)
+    if run.status in _NOT_APPLIED:
+        reverted = run.moves_planned - skipped
+    else:
+        reverted = AdvancementEvent.objects.using(using).filter(run_id=run.pk).count()
+    return {
+        "run": str(run.pk),
+        "status": run.status,
+        "dry_run": run.dry_run,
+        **({"undoes": str(run.undoes_id)} if run.undoes_id else {}),
+        "evaluated": run.evaluated,
+        "reverted": reverted,
+        **{bucket: counts.get(bucket, 0) for bucket in ROLLBACK_BUCKETS},
+        "skipped": skipped,
+        "failed": run.moves_planned - reverted - skipped,
+        "unwound": _unwound(run, using) if run.unwind else 0,
+        "rules": rules_rolled_back(run, using),
+        "digest": run.digest,
+        "seconds": _seconds(run),
+        **({"error": run.error} if run.error else {}),
+    }
+
+
+def _unwound(run: Run, using: str) -> int:
+    moves = run.moves.using(using).order_by()
+    return moves.exclude(reverses_event__in=events_in_scope(run).values("id")).count()
+
+
+def nothing_rolled_back(error: str, *, dry_run: bool) -> dict[str, Any]:
+    """Return the same object for a rollback that could not even be started, or not be reported on."""
+    counts = dict.fromkeys(("evaluated", "reverted", *ROLLBACK_BUCKETS, "skipped", "failed", "unwound"), 0)
+    return {
+        "run": None,
+        "status": RunStatus.FAILED,
+        "dry_run": dry_run,
+        **counts,
+        "rules": [],
+        "digest": "",
+        "seconds": 0.0,
+        "error": error,
     }
 
 

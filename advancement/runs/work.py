@@ -18,6 +18,8 @@ from advancement.evaluation.plan import make_plan
 from advancement.models import LeftOut, Run
 from advancement.models.events import AdvancementEvent
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
+from advancement.rollback.plan import make_rollback_plan
+from advancement.rollback.rules import disable_rolled_back_rules
 from advancement.runs.guardrails import limits_exceeded
 from advancement.runs.lease import abandoned, lease_for, take_lease, waiting_time
 from advancement.runs.retry import drop_connection, first_line, retrying
@@ -136,7 +138,8 @@ class _Worker:
                 refresh_signals(using=self._using)
             self._renew()
         self._progress("planning", 0, 0)
-        make_plan(run, self._token, using=self._using)
+        make = make_rollback_plan if run.kind == RunKind.ROLLBACK else make_plan
+        make(run, self._token, using=self._using)
 
     def _supersede_older(self) -> None:
         """Drop the open moves of earlier dates that failed or wait for a decision: this plan is newer.
@@ -191,6 +194,7 @@ class _Worker:
                     status=RunStatus.APPLYING,
                     lease_expires_at=ClockTimestamp() + lease_for(RunStatus.APPLYING),
                 )
+                disable_rolled_back_rules(self.run, using=self._using)
         except IntegrityError:  # of one_applying_run, the only constraint that this can break
             return str(others.first() or "another run")
         return ""
@@ -205,7 +209,7 @@ class _Worker:
 
     def _advanced(self, done: int, total: int) -> None:
         self.standing = (RunStatus.APPLYING, done)
-        self._progress("advancing", done, total)
+        self._progress("applying", done, total)
 
     def _finish(self) -> None:
         events = AdvancementEvent.objects.using(self._using).filter(run_id=self._id)

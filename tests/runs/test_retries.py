@@ -56,7 +56,7 @@ def at_cursor(position: int, do: Callable[[], Any]) -> Callable[[str, int, int],
     done: list[int] = []
 
     def progress(phase: str, cursor: int, total: int) -> None:
-        if phase == "advancing" and cursor >= position and not done:
+        if phase == "applying" and cursor >= position and not done:
             done.append(cursor)
             do()
 

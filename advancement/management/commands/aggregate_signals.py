@@ -1,19 +1,14 @@
 """`manage.py aggregate_signals`: usage events → signals."""
 
-from argparse import ArgumentTypeError
-from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.utils.dateparse import parse_datetime
 
 from advancement.aggregation import refresh_signals
 from advancement.criteria.signals import Period
 from advancement.management.base import ConsoleCommand
+from advancement.management.values import instant
 from advancement.models import SignalRefresh
-
-# Within these, no window and no time zone leads out of the calendar.
-_FIRST_YEAR, _LAST_YEAR = 1900, 9998
 
 
 class Command(ConsoleCommand):
@@ -32,7 +27,7 @@ class Command(ConsoleCommand):
         )
         parser.add_argument(
             "--as-of",
-            type=_instant,
+            type=instant,
             metavar="TIME",
             help="compute as if it were then, in full; UTC unless it has a zone",
         )
@@ -48,21 +43,6 @@ class Command(ConsoleCommand):
             self.print_json(_summary(record))
         else:
             self.stdout.write(_sentence(record))
-
-
-def _instant(text: str) -> datetime:
-    """Parse a date or a time; without a zone it is UTC."""
-    try:
-        found = parse_datetime(text)
-    except ValueError:
-        found = None
-    if found is None:
-        raise ArgumentTypeError(f"{text!r} is not a time; write it as in 2026-03-06T00:00:00Z or 2026-03-06.")
-    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
-        raise ArgumentTypeError(
-            f"{text!r} lies too far off; write a year from {_FIRST_YEAR} to {_LAST_YEAR}."
-        )
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _summary(record: SignalRefresh) -> dict[str, Any]:

@@ -1,0 +1,83 @@
+"""What becomes of each event in a rollback's scope: one statement that puts it into exactly one bucket."""
+
+from typing import Final
+
+from advancement.database.statements import Fragment
+from advancement.models import Run, Sprout
+from advancement.models.runs import LeftOutBucket
+from advancement.rollback.scope import events_in_scope
+
+REVERTED: Final = "reverted"
+
+# Events are a sprout's history: an advancement or override puts it into a tier, a reversal takes that back,
+# so that it stands where it stood before. What stands is what nobody took back.
+_STANDING: Final = "(e.reverses_id IS NULL OR e.rule_id IS NOT NULL)"
+
+
+def judged_events(run: Run, using: str) -> Fragment:
+    """Return the query of (event_id, sprout_id, revision, sprout_revision, from_tier, to_tier, bucket).
+
+    It has every event in scope, and with `unwind` also the later advancements that are taken back with
+    them. An event can be taken back when everything later that still stands is taken back before it. To
+    undo a rollback, nothing else at all may have happened to the sprout since.
+    """
+    scope = Fragment.of(events_in_scope(run).values_list("id"), using, prefix="scope")
+    excluded = Fragment("SELECT id FROM sprouts WHERE FALSE", {})
+    if run.excluded:
+        sprouts = Sprout.objects.filter(pk__in=run.excluded).values_list("id")
+        excluded = Fragment.of(sprouts, using, prefix="excluded")
+    considered, stands = ("TRUE", "TRUE") if run.undoes_id else (_STANDING, "reversed = 0")
+    unwind = "TRUE" if run.unwind else "FALSE"
+    b = LeftOutBucket
+    sql = f"""
+        WITH scope AS ({scope.sql}),
+        starts AS (
+            SELECT e.sprout_id, MIN(e.revision) AS revision
+            FROM scope JOIN advancement_events AS e ON e.id = scope.id
+            GROUP BY e.sprout_id
+        ),
+        history AS (
+            SELECT e.id, e.sprout_id, e.revision, e.from_tier, e.to_tier, s.revision AS sprout_revision,
+                CASE WHEN scope.id IS NULL THEN 0 ELSE 1 END AS in_scope,
+                CASE WHEN r.id IS NULL THEN 0 ELSE 1 END AS reversed,
+                CASE WHEN r.id IS NULL AND e.reverses_id IS NULL AND e.rule_id IS NULL
+                    THEN 1 ELSE 0 END AS override,
+                CASE WHEN s.id IS NULL THEN 1 ELSE 0 END AS gone,
+                CASE WHEN t.id IS NULL THEN 1 ELSE 0 END AS tier_gone
+            FROM starts
+            JOIN advancement_events AS e
+                ON e.sprout_id = starts.sprout_id AND e.revision >= starts.revision
+            LEFT JOIN scope ON scope.id = e.id
+            LEFT JOIN advancement_events AS r ON r.reverses_id = e.id
+            LEFT JOIN sprouts AS s ON s.id = e.sprout_id
+            LEFT JOIN lifecycle_tiers AS t
+                ON t.lifecycle_model_id = s.lifecycle_model_id AND t.slug = e.from_tier
+            WHERE {considered}
+        ),
+        counted AS (
+            SELECT history.*,
+                SUM(override) OVER newest_first AS overrides_since,
+                SUM(CASE WHEN in_scope = 0 AND {stands} THEN 1 ELSE 0 END) OVER newest_first AS others_since,
+                SUM(CASE WHEN reversed = 0 THEN tier_gone ELSE 0 END) OVER newest_first AS dead_ends,
+                SUM(CASE WHEN reversed = 0 THEN in_scope ELSE 0 END) OVER oldest_first AS in_scope_before
+            FROM history
+            WINDOW newest_first AS (PARTITION BY sprout_id ORDER BY revision DESC),
+                oldest_first AS (PARTITION BY sprout_id ORDER BY revision)
+        ),
+        sorted AS (
+            SELECT counted.*, CASE
+                WHEN reversed = 1 THEN '{b.ALREADY_ROLLED_BACK}'
+                WHEN gone = 1 THEN '{b.GONE}'
+                WHEN sprout_id IN ({excluded.sql}) THEN '{b.EXCLUDED}'
+                WHEN overrides_since > 0 THEN '{b.OVERRIDDEN_SINCE}'
+                WHEN others_since > 0 AND NOT {unwind} THEN '{b.ADVANCED_SINCE}'
+                WHEN dead_ends > 0 THEN '{b.TIER_GONE}'
+                ELSE '{REVERTED}'
+            END AS bucket
+            FROM counted
+        )
+        SELECT id AS event_id, sprout_id, revision, sprout_revision, from_tier, to_tier, bucket
+        FROM sorted
+        WHERE in_scope = 1 OR (in_scope_before > 0 AND bucket = '{REVERTED}')
+    """
+    return Fragment(sql, {**scope.constants, **excluded.constants})

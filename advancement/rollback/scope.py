@@ -1,0 +1,58 @@
+"""Which events a rollback is about: a rule, a run, a time range; or, to undo one, all that it did."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from advancement.models import AdvancementEvent, AdvancementRule, Run
+
+
+@dataclass(frozen=True)
+class RollbackRequest:
+    """What somebody asks to be taken back, and what is to happen with it afterwards.
+
+    The scope is all advancements that meet `rule`, `run`, `since` and `until`, both ends included, as far as
+    they are given; or, with `undoes`, everything that this rollback did. `hold_until` of None with `hold`
+    means until the hold is released.
+    """
+
+    reason: str
+    requested_by: str
+    rule: str = ""
+    run: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    undoes: int | None = None
+    excluded: tuple[UUID, ...] = ()
+    unwind: bool = False
+    disable_rules: bool = False
+    hold: bool = False
+    hold_until: datetime | None = None
+    dry_run: bool = False
+
+
+def advanced() -> Q:
+    """Events that advanced a sprout: by a rule, or by undoing the rollback of such a one."""
+    return Q(rule_id__isnull=False)
+
+
+def events_in_scope(run: Run) -> "QuerySet[AdvancementEvent]":
+    """Return the events that a rollback is about, whatever became of them since."""
+    events = AdvancementEvent.objects.order_by()
+    if run.undoes_id:
+        return events.filter(run_id=run.undoes_id)
+    events = events.filter(advanced())
+    if run.scope_rule_id:
+        events = events.filter(rule_id=run.scope_rule_id)
+    elif run.scope_run_id is None:
+        # Names the rules, so that the index by rule and time serves this as well.
+        events = events.filter(rule_id__in=AdvancementRule.objects.values("id"))
+    if run.scope_run_id is not None:
+        events = events.filter(run_id=run.scope_run_id)
+    if run.scope_since is not None:
+        events = events.filter(timestamp__gte=run.scope_since)
+    if run.scope_until is not None:
+        events = events.filter(timestamp__lte=run.scope_until)
+    return events
