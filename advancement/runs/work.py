@@ -87,7 +87,7 @@ class _Worker:
         if run.dry_run:
             self._release()
             return
-        if run.status == RunStatus.PLANNED and (exceeded := limits_exceeded(run)):
+        if run.status == RunStatus.PLANNED and (exceeded := limits_exceeded(run, self._using)):
             self._hold(exceeded)
             return
         if run.status in {RunStatus.PLANNED, RunStatus.APPROVED}:

@@ -12,7 +12,7 @@ from advancement.criteria.errors import AdvancementError
 from advancement.database.clock import database_now
 from advancement.holds import set_hold
 from advancement.models import AdvancementEvent, Run
-from advancement.runs.guardrails import approve, discard
+from advancement.runs.decisions import approve, discard
 from advancement.runs.schedule import run_scheduled
 from advancement.runs.start import RunRequest
 from tests.factories import add_rule, finished_run

@@ -8,7 +8,7 @@ from advancement.management.base import ConsoleCommand, system_user
 from advancement.management.report import print_run
 from advancement.models import Run
 from advancement.models.runs import RunStatus
-from advancement.runs.guardrails import approve, discard
+from advancement.runs.decisions import approve, discard
 from advancement.runs.lease import take_lease
 from advancement.runs.summary import summarise
 from advancement.runs.work import work_on
