@@ -157,25 +157,25 @@ def start_manage(*arguments: str, **environment: str) -> "subprocess.Popen[str]"
     return subprocess.Popen(
         [sys.executable, str(MANAGE), *arguments],
         env=os.environ | {"DATABASE_URL": database_url(), "DEBUG": "1"} | environment,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
-def end_of(process: "subprocess.Popen[str]", timeout: float = 120) -> Ended:
+def end_of(process: "subprocess.Popen[str]", timeout: float = 120, typed: str = "") -> Ended:
     """Wait for the end of a process."""
     try:
-        out, err = process.communicate(timeout=timeout)
+        out, err = process.communicate(typed, timeout=timeout)
     finally:
         process.kill()
     return Ended(process.returncode, out, err)
 
 
-def manage(*arguments: str, **environment: str) -> Ended:
-    """Run manage.py to its end against the test database."""
-    return end_of(start_manage(*arguments, **environment))
+def manage(*arguments: str, typed: str = "", **environment: str) -> Ended:
+    """Run manage.py to its end against the test database, with something on its standard input."""
+    return end_of(start_manage(*arguments, **environment), typed=typed)
 
 
 def kill(process: "subprocess.Popen[str]") -> None:
