@@ -17,6 +17,8 @@ from advancement.rollback.scope import RollbackRequest
 from advancement.rulebook import lifecycles
 from advancement.runs.lease import lease_for, owner
 
+# Somebody waits for it, and a thousand moves take a tenth of a second.
+_LEAST_ROLLBACK_BATCH: Final = 1_000
 _A_KIND: Final = {
     RunKind.ADVANCEMENT: "an advancement run",
     RunKind.ROLLBACK: "a rollback",
@@ -103,7 +105,7 @@ def start_rollback(request: RollbackRequest, *, trigger: RunTrigger, using: str 
         kind=RunKind.ROLLBACK,
         trigger=trigger,
         dry_run=request.dry_run,
-        batch_size=settings.ADVANCEMENT_BATCH_SIZE,
+        batch_size=max(settings.ADVANCEMENT_BATCH_SIZE, _LEAST_ROLLBACK_BATCH),
         requested_by=request.requested_by,
         reason=request.reason.strip(),
         scope_rule_id=request.rule,

@@ -10,7 +10,7 @@ from advancement.criteria.rules import CriterionDefinition, RuleDefinition
 from advancement.criteria.signals import SIGNALS, Period
 
 _ALIASES = {Period.ALL_TIME: "a", Period.LAST_30D: "m", Period.LAST_7D: "w"}
-_JOINS = " ".join(
+JOINS = " ".join(
     f"LEFT JOIN signal_aggregations {alias} ON {alias}.sprout_id = s.id AND {alias}.period = '{period}'"
     for period, alias in _ALIASES.items()
 )
@@ -48,8 +48,8 @@ def _judged(rules: list[RuleDefinition]) -> str:
         for (model, tier), own in pairs.items()
     )
     return (
-        f"SELECT * FROM (SELECT s.*, {_evidence_columns()}, CASE {cases} END AS rule_number "
-        f"FROM sprouts s {_JOINS} {'OFFSET 0' if connection.vendor == 'postgresql' else ''}) j "
+        f"SELECT * FROM (SELECT s.*, {evidence_columns()}, CASE {cases} END AS rule_number "
+        f"FROM sprouts s {JOINS} {'OFFSET 0' if connection.vendor == 'postgresql' else ''}) j "
         "WHERE rule_number IS NOT NULL"
     )
 
@@ -59,7 +59,7 @@ def _test(criterion: CriterionDefinition) -> str:
     return f"{alias}.{SIGNALS[criterion.signal].column} {criterion.operator} {criterion.threshold:.0f}"
 
 
-def _evidence_columns() -> str:
+def evidence_columns() -> str:
     return ", ".join(
         f"{alias}.{signal.column} AS {alias}_{signal.column}"
         for alias in _ALIASES.values()
@@ -69,6 +69,17 @@ def _evidence_columns() -> str:
 
 
 def _events(rules: list[RuleDefinition], now: str, since: str) -> str:
+    build = "jsonb_build_object" if connection.vendor == "postgresql" else "json_object"
+    return (
+        "SELECT j.id, j.title, j.lifecycle_model_id, j.revision + 1, 'auto-advancement', j.tier,"
+        f" {_by_rule(rules, 'to_tier')}, j.tier_updated_at, {_by_rule(rules, 'slug')}, 1,"
+        f" {_evidence(rules, build)}, {snapshot(since)},"
+        f" '', '', 0, {now} FROM judged j"
+    )
+
+
+def snapshot(days_in_tier: str) -> str:
+    """Return the expression of all signals of `judged j`, as events hold them."""
     build = "jsonb_build_object" if connection.vendor == "postgresql" else "json_object"
     periods = ", ".join(
         f"'{period}', {build}("
@@ -80,12 +91,7 @@ def _events(rules: list[RuleDefinition], now: str, since: str) -> str:
         + ")"
         for period, alias in _ALIASES.items()
     )
-    return (
-        "SELECT j.id, j.title, j.lifecycle_model_id, j.revision + 1, 'auto-advancement', j.tier,"
-        f" {_by_rule(rules, 'to_tier')}, j.tier_updated_at, {_by_rule(rules, 'slug')}, 1,"
-        f" {_evidence(rules, build)}, {build}({periods}, 'daysInTier', {since}),"
-        f" '', '', 0, {now} FROM judged j"
-    )
+    return f"{build}({periods}, 'daysInTier', {days_in_tier})"
 
 
 def _by_rule(rules: list[RuleDefinition], field: str) -> str:

@@ -1,7 +1,8 @@
-"""Plan and apply against the floor, on fresh copies of one planted database."""
+"""Plan and apply, and rollback, against their floors, on fresh copies of one planted database."""
 
 import argparse
 import contextlib
+import functools
 import multiprocessing
 import resource
 import shutil
@@ -16,12 +17,14 @@ from django.db import connection
 from rich.console import Console
 from rich.table import Table
 
-from advancement.models import AdvancementEvent
+from advancement.models import AdvancementEvent, Run
 from advancement.models.runs import RunTrigger
-from advancement.runs.start import RunRequest, start_run
+from advancement.rollback.scope import RollbackRequest
+from advancement.runs.start import RunRequest, start_rollback, start_run
 from advancement.runs.work import work_on
 from tests.bench import grove
 from tests.bench.floor import run_floor
+from tests.bench.rollback_floor import run_rollback_floor
 
 BASE, COPY = "grove_bench_base", "grove_bench_copy"
 TIERS = tuple(tier for tiers in grove.MODELS.values() for tier in tiers)
@@ -33,8 +36,8 @@ def _use(name: str) -> None:
 
 
 @contextlib.contextmanager
-def planted(sprouts: int, share: float) -> Iterator[Callable[[], None]]:
-    """Plant a grove; yields a function that makes a fresh copy and connects to it."""
+def planted(sprouts: int, share: float, *, advanced: bool = False) -> Iterator[Callable[[], None]]:
+    """Plant a grove, on request with a run applied; yields what makes a fresh copy and connects to it."""
     maintenance = connection.settings_dict["NAME"]
     directory = Path(tempfile.mkdtemp(prefix="grove-bench-"))
     sqlite = connection.vendor == "sqlite"
@@ -61,7 +64,7 @@ def planted(sprouts: int, share: float) -> Iterator[Callable[[], None]]:
     _use(str(directory / BASE) if sqlite else BASE)
     connection.close()
     # In a process of its own, so that what planting needs does not count as the engine's memory.
-    planting = multiprocessing.get_context("fork").Process(target=_plant, args=(sprouts, share))
+    planting = multiprocessing.get_context("fork").Process(target=_plant, args=(sprouts, share, advanced))
     planting.start()
     planting.join()
     assert planting.exitcode == 0
@@ -74,9 +77,13 @@ def planted(sprouts: int, share: float) -> Iterator[Callable[[], None]]:
         shutil.rmtree(directory)
 
 
-def _plant(sprouts: int, share: float) -> None:
+def _plant(sprouts: int, share: float, advanced: bool) -> None:
     call_command("migrate", verbosity=0)
     grove.plant(sprouts, share)
+    if advanced:
+        run_engine(1000)
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
     connection.close()
 
 
@@ -94,25 +101,68 @@ def run_engine(batch_size: int) -> int:
     return finished.advanced
 
 
+def run_rollback(run: int, batch_size: int) -> int:
+    """Do what `rollback_advancements --run` does."""
+    request = RollbackRequest(reason="bench", requested_by="bench", run=run)
+    rollback = start_rollback(request, trigger=RunTrigger.COMMAND)
+    Run.objects.filter(pk=rollback.pk).update(batch_size=batch_size)
+    finished = work_on(rollback.pk, rollback.lease_token)
+    assert finished.status == "succeeded", finished.error
+    return finished.advanced
+
+
+def measure_rollback(sprouts: int, share: float, batch_sizes: list[int], rounds: int) -> Table:
+    title = f"{connection.vendor}: rollback of {share:.0%} of {sprouts:,} sprouts, {rounds} rounds"
+    with planted(sprouts, share, advanced=True) as fresh:
+        return _compare(
+            title,
+            "rollback s",
+            fresh,
+            lambda: run_rollback_floor(1),
+            batch_sizes,
+            rounds,
+            lambda size: run_rollback(1, size),
+        )
+
+
 def measure(sprouts: int, share: float, batch_sizes: list[int], rounds: int) -> Table:
-    table = Table(title=f"{connection.vendor}: {sprouts:,} sprouts, {share:.0%} advancing, {rounds} rounds")
-    for heading in ("moves per batch", "floor s", "plan and apply s", "ratio (min – max)"):
-        table.add_column(heading, justify="right")
-    floors: list[float] = []
-    runs: dict[int, list[float]] = {size: [] for size in batch_sizes}
+    title = f"{connection.vendor}: {sprouts:,} sprouts, {share:.0%} advancing, {rounds} rounds"
     rules = grove.rules(share)
     with planted(sprouts, share) as fresh:
-        for _ in range(rounds):
+        floor = functools.partial(run_floor, rules)
+        return _compare(title, "plan and apply s", fresh, floor, batch_sizes, rounds, run_engine)
+
+
+def _compare(
+    title: str,
+    heading: str,
+    fresh: Callable[[], None],
+    floor: Callable[[], int],
+    batch_sizes: list[int],
+    rounds: int,
+    engine: Callable[[int], int],
+) -> Table:
+    """Time the floor and the engine with each batch size in turn, each on a fresh copy."""
+    floors: list[float] = []
+    runs: dict[int, list[float]] = {size: [] for size in batch_sizes}
+    for _ in range(rounds):
+        fresh()
+        AdvancementEvent.objects.exists()
+        seconds, expected = timed(floor)
+        floors.append(seconds)
+        for size in batch_sizes:
             fresh()
             AdvancementEvent.objects.exists()
-            seconds, expected = timed(lambda: run_floor(rules))
-            floors.append(seconds)
-            for size in batch_sizes:
-                fresh()
-                AdvancementEvent.objects.exists()
-                seconds, moved = timed(lambda size=size: run_engine(size))
-                assert moved == expected, f"{moved} advanced, the floor moved {expected}"
-                runs[size].append(seconds)
+            seconds, moved = timed(lambda size=size: engine(size))
+            assert moved == expected, f"{moved} moved, the floor moved {expected}"
+            runs[size].append(seconds)
+    return _table(title, heading, floors, runs)
+
+
+def _table(title: str, heading: str, floors: list[float], runs: dict[int, list[float]]) -> Table:
+    table = Table(title=title)
+    for column in ("moves per batch", "floor s", heading, "ratio (min – max)"):
+        table.add_column(column, justify="right")
     for size, figures in runs.items():
         ratios = [figure / floor for figure, floor in zip(figures, floors, strict=True)]
         table.add_row(
@@ -130,8 +180,12 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.1, help="share of the sprouts that advance")
     parser.add_argument("--batch-size", type=int, action="append", help="default: 100 and 1,000")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rollback", action="store_true", help="measure taking those moves back instead")
     options = parser.parse_args()
     console = Console(width=100)
-    console.print(measure(options.sprouts, options.share, options.batch_size or [100, 1000], options.rounds))
+    measuring = measure_rollback if options.rollback else measure
+    console.print(
+        measuring(options.sprouts, options.share, options.batch_size or [100, 1000], options.rounds)
+    )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     console.print(f"Peak memory of this process: {peak:.0f} MB")

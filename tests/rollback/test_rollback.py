@@ -88,8 +88,7 @@ def test_several_steps_of_one_sprout_are_taken_back_newest_first() -> None:
         assert [step.reverses_id for step in steps] == [None, None, steps[1].pk, steps[0].pk]
 
 
-def test_a_batch_never_holds_two_steps_of_a_sprout(settings: Settings) -> None:
-    settings.ADVANCEMENT_BATCH_SIZE = 4
+def test_a_batch_never_holds_two_steps_of_a_sprout() -> None:
     add_rules(
         make_rule("citations >= 3", slug="one"),
         make_rule("citations >= 3", slug="two", from_tier="sapling", to_tier="tree"),
