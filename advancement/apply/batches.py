@@ -11,6 +11,7 @@ from django.db.models import Max, QuerySet
 
 from advancement.apply import statements
 from advancement.apply.holding import hold_statements
+from advancement.apply.skipped import record_skipped
 from advancement.criteria.errors import LeaseLost
 from advancement.database.statements import Statement
 from advancement.models import Move, Run
@@ -47,7 +48,7 @@ class Applier:
             moving = statements.insert_events_on_sqlite(run, using)
         self._move = Statement(f"move_run_{run.pk}_{token}", moving, window, using=using, prepare=prepare)
         self._update = Statement("", statements.update_sprouts_on_sqlite(run), (), using=using, prepare=False)
-        self._skip = Statement("", statements.record_skipped(run, using), (), using=using, prepare=False)
+        self._skip = Statement("", record_skipped(run, using), (), using=using, prepare=False)
         self._holding = [
             Statement(f"hold_run_{run.pk}_{token}_{number}", fragment, window, using=using, prepare=prepare)
             for number, fragment in enumerate(hold_statements(run, _now(self._connection)))

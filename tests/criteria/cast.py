@@ -25,6 +25,7 @@ def make_rule(
     logic: str = "AND",
     enabled: bool = True,
     priority: int = 100,
+    max_moves: int | None = None,
 ) -> RuleDefinition:
     """Return an enabled rule of the botanical lifecycle, from sprout to sapling unless told."""
     return RuleDefinition(
@@ -38,4 +39,5 @@ def make_rule(
         logic=logic,
         enabled=enabled,
         priority=priority,
+        max_moves=max_moves,
     )

@@ -40,6 +40,8 @@ def test_a_good_rule_has_no_problems() -> None:
         ({"logic": "XOR"}, "unknown-logic", "logic"),
         ({"priority": -1}, "bad-priority", "priority"),
         ({"priority": 10**5000}, "bad-priority", "priority"),
+        ({"max_moves": 0}, "bad-guardrail", "max_moves"),
+        ({"max_moves": 2**31}, "bad-guardrail", "max_moves"),
         ({"criteria": ()}, "no-criteria", "criteria"),
     ],
 )

@@ -97,6 +97,10 @@ def test_a_file_that_is_no_list_of_rules_is_refused(text: str, problem: str) -> 
         ({"id": 7}, 'Rule 1, key "id" must be a text, but it is a number.'),
         ({"isEnabled": 1}, 'Rule 1 ("a-rule"), key "isEnabled" must be true or false, but it is a number.'),
         ({"priority": True}, 'Rule 1 ("a-rule"), key "priority" must be a whole number, but it is true.'),
+        (
+            {"maxMoves": "3"},
+            'Rule 1 ("a-rule"), key "maxMoves" must be a whole number, but it is the text "3".',
+        ),
         ({"priority": 1.5}, 'Rule 1 ("a-rule"), key "priority" must be a whole number, but it is a number.'),
         ({"criteria": {}}, 'Rule 1 ("a-rule"), key "criteria" must be a list, but it is an object.'),
         ({"criteria": [[]]}, 'Rule 1 ("a-rule"), criterion 1 must be an object, but it is a list.'),
@@ -181,6 +185,7 @@ any_rule = st.builds(
     logic=st.sampled_from(list(Logic)),
     enabled=st.booleans(),
     priority=st.integers(0, 32_767),
+    max_moves=st.none() | st.integers(1, 10_000),
 )
 
 

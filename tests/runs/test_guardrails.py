@@ -8,14 +8,19 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from advancement.apply.skipped import changed_since_planned
 from advancement.criteria.errors import AdvancementError
 from advancement.database.clock import database_now
 from advancement.holds import set_hold
-from advancement.models import AdvancementEvent, Run
+from advancement.models import AdvancementEvent, Run, Sprout
+from advancement.models.runs import RunTrigger
 from advancement.runs.decisions import approve, discard
-from advancement.runs.schedule import run_scheduled
+from advancement.runs.override import override_tier
+from advancement.runs.schedule import resume_abandoned, run_scheduled
 from advancement.runs.start import RunRequest
-from tests.factories import add_rule, finished_run
+from advancement.runs.summary import summarise
+from tests.criteria.cast import make_rule
+from tests.factories import add_rule, add_rules, finished_run, make_sprout
 from tests.runs.conftest import DAY, plant
 
 pytestmark = pytest.mark.django_db
@@ -129,3 +134,55 @@ def test_a_newer_nights_plan_supersedes_a_held_one(rule: None) -> None:
     first.refresh_from_db()
     assert (first.status, first.superseded_by) == ("cancelled", second)
     assert second.status == "held"
+
+
+def test_a_rule_may_have_a_guardrail_of_its_own() -> None:
+    add_rules(
+        make_rule("citations >= 3", max_moves=3), make_rule("citations >= 99", slug="other", max_moves=1)
+    )
+    plant(3)
+    assert finished_run().status == "succeeded"
+    plant(4)
+    run = finished_run()
+    assert run.held_because == [
+        "Rule a-rule would move 4 sprouts, more than the 3 that its own guardrail allows."
+    ]
+    approve(run.pk, by="olga", reason="As announced.")
+    assert [done.status for done in resume_abandoned()] == ["succeeded"]
+
+
+def test_only_some_of_a_held_plan_may_be_approved(rule: None) -> None:
+    run = held_run()
+    some = [move.sprout_id for move in run.moves.order_by("position")[:3]]
+    approve(run.pk, by="olga", reason="These alone.", only=some, excluding=some[2:])
+    assert [done.advanced for done in resume_abandoned()] == [2]
+    run.refresh_from_db()
+    assert (run.advanced, run.skipped, run.moves_struck) == (2, 98, 98)
+    assert set(AdvancementEvent.objects.values_list("sprout_id", flat=True)) == set(some[:2])
+    assert set(run.left_out.values_list("bucket", "reason")) == {("skipped", "olga took it out of the plan.")}
+    summary = summarise(run)
+    assert (summary["advanced"], summary["skipped"], summary["failed"]) == (2, 98, 0)
+
+
+def test_a_sprout_that_the_plan_does_not_move_cannot_be_chosen(rule: None) -> None:
+    run, stranger = held_run(), make_sprout()
+    with pytest.raises(AdvancementError, match=f"The plan does not move the sprout {stranger.pk}"):
+        approve(run.pk, by="olga", reason="This one.", only=[stranger.pk])
+    run.refresh_from_db()
+    assert run.status == "held"
+
+
+def test_a_plan_that_went_stale_says_what_changed(rule: None) -> None:
+    run = held_run()
+    first, second, third = [move.sprout_id for move in run.moves.order_by("position")[:3]]
+    set_hold(first, reason="wait", by="olga")
+    Sprout.objects.filter(pk__in=[second]).delete()
+    override_tier(third, "tree", reason="A landmark.", by="olga", trigger=RunTrigger.CONSOLE, hold=False)
+    assert changed_since_planned(run) == {
+        "It moved to tree after the plan was made.": 1,
+        "It was put on hold after the plan was made.": 1,
+        "The sprout no longer exists.": 1,
+    }
+    approve(run.pk, by="olga", reason="fine")
+    [done] = resume_abandoned()
+    assert (done.advanced, done.skipped) == (97, 3)
