@@ -6,6 +6,7 @@ from advancement.criteria.errors import AdvancementError
 from advancement.database.clock import database_now
 from advancement.models import Run
 from advancement.models.runs import RunKind, RunStatus
+from advancement.runs.sealing import seal_ended_runs
 
 # Below so many candidates a large share is nothing unusual.
 LEAST_CANDIDATES = 100
@@ -42,6 +43,7 @@ def approve(run_id: int, *, by: str, reason: str, using: str = "default") -> Non
 def discard(run_id: int, *, by: str, reason: str, using: str = "default") -> None:
     """End a held run without a move; raise AdvancementError without a reason or when it is not held."""
     _decide(run_id, RunStatus.DISCARDED, by, reason, using)
+    seal_ended_runs(using=using)
 
 
 def _decide(run_id: int, status: RunStatus, by: str, reason: str, using: str) -> None:
