@@ -11,7 +11,7 @@ from django.db import connections
 from django.db.models.functions import Coalesce
 
 from advancement.database.clock import database_now
-from advancement.ledger.findings import Check, check_by_list, check_by_query
+from advancement.ledger.findings import Check, check_by_list, check_by_query, counted
 from advancement.ledger.hashes import event_hash, hash_events, hash_seal, stream
 from advancement.ledger.seals import ENDED, START, Head, unsealed_runs
 from advancement.models import Run, Seal
@@ -54,7 +54,8 @@ def _faults(seal: Seal, before: Head, events: _Events) -> Iterator[str]:
     ):
         yield f"Seal {seal.number} does not have the hash of what it says: it was changed."
     if events.count != seal.events:
-        yield f"Run {seal.run_id} has {events.count:,} events, but seal {seal.number} has {seal.events:,}."
+        now = counted(events.count, "event")
+        yield f"Run {seal.run_id} has {now}, but seal {seal.number} was set on {seal.events:,}."
     elif events.hash != seal.events_hash:
         yield f"The events of run {seal.run_id} are not as seal {seal.number} has them: they were changed."
 

@@ -53,6 +53,11 @@ def check_by_list(name: str, title: str, checked: int, findings: Iterable[str]) 
     return Check(name, title, checked, found, listed)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 event`, `2 events`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def sprout_name(key: Any) -> str:
     """Return a sprout's id as people see it; SQLite stores it without hyphens."""
     try:

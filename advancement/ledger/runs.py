@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from advancement.ledger.findings import Check, check_by_query, sprout_name
+from advancement.ledger.findings import Check, check_by_query, counted, sprout_name
 
 
 def check_event_runs(using: str) -> Check:
@@ -85,7 +85,7 @@ def check_run_totals(using: str) -> Check:
 def _wrong_totals(run: int, cursor: int, planned: int, advanced: int, events: int) -> str:
     if cursor != planned:
         return f"Run {run} succeeded, but has dealt with {cursor:,} of its {planned:,} moves."
-    return f"Run {run} counts {advanced:,} advanced, but has {events:,} events."
+    return f"Run {run} counts {advanced:,} advanced, but has {counted(events, 'event')}."
 
 
 def check_moves(using: str) -> Check:
@@ -99,6 +99,6 @@ def check_moves(using: str) -> Check:
             WHERE NOT EXISTS (SELECT 1 FROM advancement_runs AS r WHERE r.id = m.run_id)
             GROUP BY m.run_id
         """,
-        sentence=lambda run, moves: f"{moves:,} moves name run {run}, which does not exist.",
+        sentence=lambda run, moves: f"Run {run} does not exist, but has {counted(moves, 'move')}.",
         using=using,
     )

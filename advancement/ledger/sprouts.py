@@ -55,7 +55,7 @@ def check_steps(using: str) -> Check:
 
 
 def _wrong_step(event: int, key: Any, from_tier: str, former: str | None, initial: str) -> str:
-    before = f"the event before it led to {former}" if former else f"the sprout began in {initial}"
+    before = f"the event before led to {former}" if former else f"the sprout began in {initial}"
     return f"Event {event} of {sprout_name(key)} starts from {from_tier}, but {before}."
 
 

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from rich.console import Console
 from rich.table import Table
 
-from advancement.ledger.findings import Check
+from advancement.ledger.findings import Check, counted
 from advancement.ledger.seals import START, Head
 from advancement.ledger.verify import Verification, verify_ledger
 from advancement.management.base import ConsoleCommand
@@ -41,7 +41,7 @@ class Command(ConsoleCommand):
         else:
             _print(found)
         if found.found:
-            raise CommandError(f"The ledger does not hold: {found.found:,} findings.")
+            raise CommandError(f"The ledger does not hold: {counted(found.found, 'finding')}.")
 
 
 def _head(text: str) -> Head:
@@ -85,10 +85,8 @@ def _print(found: Verification) -> None:
     for check in found.checks:
         _print_findings(console, check)
     if found.kept:
-        _say(
-            console,
-            found.kept_fault or f"The head that was kept, of seal {found.kept.seal}, is in the chain.",
-        )
+        sound = f"The chain still has the head that was kept, of seal {found.kept.seal}."
+        _say(console, found.kept_fault or sound)
     if found.head == START:
         _say(console, "There are no seals yet.")
     else:
