@@ -7,6 +7,7 @@ from django_q.brokers import get_broker
 from django_q.tasks import async_task
 
 from advancement.runs.schedule import note_tick, something_to_do, work_off
+from advancement.runs.sealing import seal_ended_runs
 
 logger = logging.getLogger(__name__)
 
@@ -16,7 +17,8 @@ RUNS_CLUSTER = "runs"
 def tick() -> bool:
     """Once a minute, on the quick cluster: wake up the long-running one when something is due.
 
-    Idempotent; returns whether it woke it up. Wake-ups do not pile up while that cluster is away.
+    Idempotent; returns whether it woke it up. Wake-ups do not pile up while that cluster is away. Runs
+    whose worker died before it sealed them are sealed here.
     """
     try:
         due = something_to_do()
@@ -24,6 +26,7 @@ def tick() -> bool:
     except DatabaseError as error:  # a migration is still to come, or the server is away
         logger.error("The schedule cannot be looked at: %s", str(error).partition("\n")[0])
         return False
+    seal_ended_runs()
     if not due or get_broker(RUNS_CLUSTER).queue_size() > 0:
         return False
     async_task("advancement.tasks.work", cluster=RUNS_CLUSTER, task_name="advancement work")

@@ -126,6 +126,15 @@ def test_a_sprout_is_found_by_its_id(model: Any, superuser: Client, grove: Sprou
         assert [getattr(row, "sprout_id", row.pk) for row in found] == [grove.pk]
 
 
+def test_a_hold_of_a_deleted_sprout_is_listed_and_can_be_looked_at(superuser: Client, grove: Sprout) -> None:
+    key, hold = grove.pk, Hold.objects.get()
+    grove.delete()
+    page = superuser.get(_url(Hold, "changelist"))
+    assert list(page.context["cl"].result_list) == [hold]
+    assert f"{key} (deleted)" in page.text
+    assert superuser.get(_url(Hold, "change", hold.pk)).status_code == 200
+
+
 def test_titles_are_escaped(superuser: Client, grove: Sprout) -> None:
     page = superuser.get(_url(AdvancementEvent, "changelist")).text
     assert "<b>bold" not in page

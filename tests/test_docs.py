@@ -16,11 +16,13 @@ from advancement.criteria.rules import Operator
 from advancement.criteria.signals import SIGNALS
 from advancement.criteria.validation import check_rule, check_rule_set
 from advancement.importing import EventImporter, SignalImporter, SproutImporter
+from advancement.ledger.verify import CHECKS
 from advancement.models.runs import RunStatus
 from tests.criteria.cast import LIFECYCLES
 
 ROOT = Path(__file__).parents[1]
 README, ARCHITECTURE, OPERATIONS = "README.md", "docs/architecture.md", "docs/operations.md"
+RELIABILITY = "docs/reliability.md"
 NOT_OURS = {"node_modules", "staticfiles"}
 
 
@@ -127,6 +129,11 @@ def test_the_named_constraints_and_triggers_exist():
     tables = ("advancement_events_append_only",)  # made of the table's name
     settings = ("statement_timeout", "idle_in_transaction_session_timeout")
     assert [name for name in named if name not in known and name not in tables + settings] == []
+
+
+def test_the_checks_of_the_ledger_are_in_the_table_in_their_order():
+    there = [check.__name__.removeprefix("check_") for check in CHECKS]
+    assert names(section(RELIABILITY, "## The ledger and its seals"), "check") == there
 
 
 def test_the_packages_of_the_layers_exist_and_all_are_there():

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet, URLField
+from django.db.models import OuterRef, QuerySet, Subquery, URLField
 from django.http import HttpRequest
 
 from advancement.admin.records import ReadOnly, RecordAdmin, StackedInline, tier_filter
@@ -80,11 +80,21 @@ class HoldAdmin(RecordAdmin):
     """Holds; setting or releasing one raises its sprout's revision, which an edit here would not."""
 
     id_search = "sprout"
-    list_display = ["sprout", "reason", "until", "rule_id", "set_at", "set_by", "released_at"]
+    list_display = ["title", "reason", "until", "rule_id", "set_at", "set_by", "released_at"]
     list_filter = ["set_at", ("released_at", admin.EmptyFieldListFilter)]
-    list_select_related = ["sprout"]
     search_fields = ["sprout__title", "reason"]
     search_help_text = "A part of a sprout's title, its id, or a part of the reason"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Read the titles along; a join would leave out the holds of sprouts that were deleted."""
+        title = Sprout.objects.filter(pk=OuterRef("sprout")).values("title")
+        holds: QuerySet[Any] = super().get_queryset(request).annotate(sprout_title=Subquery(title))
+        return holds
+
+    @admin.display(description="sprout")
+    def title(self, hold: Any) -> str:
+        """Name the sprout."""
+        return hold.sprout_title or f"{hold.sprout_id} (deleted)"
 
 
 @admin.register(AdvancementRule)

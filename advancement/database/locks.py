@@ -5,6 +5,7 @@ from typing import Final
 from django.db import connections
 
 _SIGNALS: Final = 727446001
+_SEALS: Final = 727446002
 
 
 def lock_signals(using: str = "default") -> None:
@@ -14,6 +15,18 @@ def lock_signals(using: str = "default") -> None:
     statements after it see what the other writer committed. SQLite needs nothing: its transactions
     begin by locking the database against other writers.
     """
+    _lock(_SIGNALS, using)
+
+
+def lock_seals(using: str = "default") -> None:
+    """Wait until no other transaction adds a seal and keep others out until this one ends.
+
+    To be called before the newest seal is read, which the next one includes.
+    """
+    _lock(_SEALS, using)
+
+
+def _lock(key: int, using: str) -> None:
     if connections[using].vendor == "postgresql":
         with connections[using].cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SIGNALS])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])

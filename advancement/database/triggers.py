@@ -10,11 +10,12 @@ from typing import Final
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-APPEND_ONLY_TABLES: Final = ("advancement_events", "rule_versions", "rule_criteria")
+APPEND_ONLY_TABLES: Final = ("advancement_events", "advancement_seals", "rule_versions", "rule_criteria")
 
 # SQLite's INSERT OR REPLACE deletes the rows in its way without firing the triggers on deletion.
 _UNIQUE_KEYS: Final = {
     "advancement_events": ("id", "sprout_id, revision", "reverses_id"),
+    "advancement_seals": ("number", "run_id"),
     "rule_versions": ("id", "rule_id, number"),
     "rule_criteria": ("id", "version_id, position"),
 }
@@ -139,18 +140,24 @@ def _rows_with(table: str, key: str) -> str:
 
 
 def install_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Put every trigger in place, as this version of the program wants it."""
+    """Put every trigger in place, as this version of the program wants it.
+
+    Tables that a migration backwards took away are passed over.
+    """
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        there = set(connection.introspection.table_names(cursor))
         if connection.vendor == "postgresql":
             for function in _POSTGRESQL_FUNCTIONS:
                 cursor.execute(function)
             for (table, name), statement in _postgresql_triggers().items():
-                cursor.execute(statement)
-                cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {name}")
+                if table in there:
+                    cursor.execute(statement)
+                    cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {name}")
         else:
-            for (_, name), statement in _sqlite_triggers().items():
-                cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
-                cursor.execute(statement)
+            for (table, name), statement in _sqlite_triggers().items():
+                if table in there:
+                    cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+                    cursor.execute(statement)
 
 
 def remove_triggers(connection: BaseDatabaseWrapper) -> None:
@@ -158,6 +165,11 @@ def remove_triggers(connection: BaseDatabaseWrapper) -> None:
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         for _, name in _sqlite_triggers():
             cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+
+
+def count_triggers(connection: BaseDatabaseWrapper) -> int:
+    """Return how many triggers there ought to be."""
+    return len(_postgresql_triggers() if connection.vendor == "postgresql" else _sqlite_triggers())
 
 
 def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:

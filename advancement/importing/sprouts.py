@@ -9,10 +9,14 @@ from advancement.importing.importer import Importer, Merged
 from advancement.importing.staging import GOOD, TABLE, Check, Column, Staging
 from advancement.models import LifecycleModel, Tier
 
-# The first and the last event of each sprout in the file that has any.
+# The first and the last event of each sprout in the file that has any, and how often each was raised to
+# another revision by events and by holds.
 _LEDGER = (
-    "LEFT JOIN (SELECT sprout_id, MIN(revision) AS first, MAX(revision) AS last FROM advancement_events"
+    "LEFT JOIN (SELECT sprout_id, MIN(revision) AS first, MAX(revision) AS last, COUNT(*) AS count"
+    " FROM advancement_events"
     f" WHERE sprout_id IN (SELECT id FROM {TABLE}) GROUP BY sprout_id) AS span ON span.sprout_id = r.id"
+    " LEFT JOIN (SELECT sprout_id, COUNT(*) + COUNT(released_at) AS count FROM advancement_holds"
+    f" WHERE sprout_id IN (SELECT id FROM {TABLE}) GROUP BY sprout_id) AS held ON held.sprout_id = r.id"
     " LEFT JOIN advancement_events AS oldest"
     " ON oldest.sprout_id = span.sprout_id AND oldest.revision = span.first"
     " LEFT JOIN advancement_events AS newest"
@@ -58,7 +62,8 @@ class SproutImporter(Importer):
     def merge(self, staging: Staging) -> Merged:
         """Add the new sprouts and retitle those whose title differs; a tier is never touched.
 
-        A sprout that was deleted and comes back goes on where its events left it, whatever the row says.
+        A sprout that was deleted and comes back goes on where its events and holds left it, whatever the
+        row says.
         """
         # Before the insert, so that the new ones are not compared.
         updated = staging.execute(
@@ -69,7 +74,7 @@ class SproutImporter(Importer):
             "INSERT INTO sprouts (id, title, lifecycle_model_id, tier, initial_tier, revision,"
             " tier_updated_at, created_at)"
             " SELECT r.id, r.title, r.lifecycle_model_id, COALESCE(newest.to_tier, r.tier),"
-            " COALESCE(oldest.from_tier, r.tier), COALESCE(newest.revision, 0),"
+            " COALESCE(oldest.from_tier, r.tier), COALESCE(span.count, 0) + COALESCE(held.count, 0),"
             " COALESCE(newest.timestamp, r.created_at), r.created_at"
             f" FROM {TABLE} AS r {_LEDGER} WHERE {GOOD} ON CONFLICT (id) DO NOTHING"
         )

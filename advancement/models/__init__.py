@@ -5,6 +5,7 @@ from advancement.models.holds import Hold
 from advancement.models.lifecycle import LifecycleModel, Tier
 from advancement.models.rules import AdvancementRule, RuleCriterion, RuleVersion
 from advancement.models.runs import LeftOut, Move, Run, Schedule
+from advancement.models.seals import Seal
 from advancement.models.signals import DirtySprout, SignalAggregation, SignalRefresh
 from advancement.models.sprouts import Sprout, UsageEvent
 
@@ -20,6 +21,7 @@ __all__ = [
     "RuleVersion",
     "Run",
     "Schedule",
+    "Seal",
     "SignalAggregation",
     "SignalRefresh",
     "Sprout",

@@ -27,10 +27,11 @@ class HoldQuerySet(models.QuerySet["Hold"]):
 class Hold(models.Model):
     """Keeps automation from moving a sprout until a date, a newer version of a rule, or its release.
 
-    Set and released through `advancement.holds` alone, which raises the sprout's revision.
+    Set and released through `advancement.holds` alone, which raises the sprout's revision. Like events, it
+    stays when its sprout is deleted: a sprout that comes back takes its revision from both.
     """
 
-    sprout = models.ForeignKey(Sprout, models.CASCADE, related_name="holds")
+    sprout = models.ForeignKey(Sprout, models.DO_NOTHING, db_constraint=False, related_name="holds")
     reason = models.TextField()
     until = models.DateTimeField(null=True, blank=True)
     rule = models.ForeignKey(AdvancementRule, models.PROTECT, null=True, blank=True, related_name="+")

@@ -13,6 +13,7 @@ from advancement.database.clock import database_now
 from advancement.database.statements import Fragment
 from advancement.models import Move, Run
 from advancement.models.runs import RunKind, RunStatus
+from advancement.runs.sealing import seal_ended_runs
 
 _NAMED = 10
 
@@ -43,6 +44,7 @@ def approve(
 def discard(run_id: int, *, by: str, reason: str, using: str = "default") -> None:
     """End a held run without a move; raise AdvancementError without a reason or when it is not held."""
     _decide(run_id, RunStatus.DISCARDED, by, reason, using)
+    seal_ended_runs(using=using)
 
 
 def confirm_rollback(

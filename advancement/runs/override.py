@@ -13,6 +13,7 @@ from advancement.evaluation.plan import publish_plan
 from advancement.models import Move, Run, Sprout
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
 from advancement.rulebook import lifecycles
+from advancement.runs.sealing import seal_ended_runs
 from advancement.runs.start import check_triggers, insert_leased
 
 
@@ -53,7 +54,9 @@ def override_tier(
             using,
         )
         _plan(run, sprout, tier, using)
-        return _apply(run, using)
+        _apply(run, using)
+    seal_ended_runs(using=using)
+    return run
 
 
 def _sprout(sprout_id: UUID, tier: str, using: str) -> Sprout:
@@ -84,7 +87,7 @@ def _plan(run: Run, sprout: Sprout, tier: str, using: str) -> None:
     publish_plan(run, run.lease_token, database_now(using), figures, using)
 
 
-def _apply(run: Run, using: str) -> Run:
+def _apply(run: Run, using: str) -> None:
     runs = Run.objects.using(using).filter(pk=run.pk)
     runs.update(status=RunStatus.APPLYING)
     run.refresh_from_db(using=using)
@@ -96,4 +99,3 @@ def _apply(run: Run, using: str) -> Run:
         status=RunStatus.SUCCEEDED, advanced=1, finished_at=database_now(using), lease_expires_at=None
     )
     run.refresh_from_db(using=using)
-    return run

@@ -23,6 +23,7 @@ from advancement.rollback.rules import disable_rolled_back_rules
 from advancement.runs.guardrails import limits_exceeded
 from advancement.runs.lease import abandoned, lease_for, take_lease, waiting_time
 from advancement.runs.retry import drop_connection, first_line, retrying
+from advancement.runs.sealing import seal_ended_runs
 from advancement.runs.start import check_scope, check_triggers
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,8 @@ def work_on(run_id: int, token: int, *, progress: Progress = silent, using: str 
 
     Errors of the database that may pass are retried; whatever else goes wrong, or does not pass, ends
     the run as `failed` with the error kept, to be resumed later. Raise LeaseLost when another worker
-    has taken the run, and the database's error when not even the failure can be recorded.
+    has taken the run, and the database's error when not even the failure can be recorded. What has ended
+    by then is sealed.
     """
     worker = _Worker(run_id, token, progress, using)
     try:
@@ -59,6 +61,7 @@ def work_on(run_id: int, token: int, *, progress: Progress = silent, using: str 
     except Exception as error:
         logger.exception("Run %s failed on a defect", run_id)
         worker.fail(error)
+    seal_ended_runs(using=using)
     return worker.run
 
 
@@ -146,17 +149,20 @@ class _Worker:
 
         Extra runs may have another scope, so they stay as they are.
         """
-        Run.objects.using(self._using).filter(
+        older = Run.objects.using(self._using).filter(
             kind=RunKind.ADVANCEMENT,
             trigger=RunTrigger.SCHEDULE,
             id__lt=self._id,
             status__in=[RunStatus.HELD, RunStatus.FAILED],
-        ).update(
+        )
+        cancelled = older.update(
             status=RunStatus.CANCELLED,
             superseded_by=self._id,
             retry_at=None,
             finished_at=database_now(self._using),
         )
+        if cancelled:  # this run may still take long
+            seal_ended_runs(using=self._using)
 
     def _start_applying(self) -> None:
         """Become the one run that is being applied; wait a little while another one is."""

@@ -19,6 +19,7 @@ from advancement.models import (
     RuleVersion,
     Run,
     Schedule,
+    Seal,
     SignalRefresh,
     Tier,
     UsageEvent,
@@ -75,6 +76,20 @@ def run_values(**fields: Any) -> Run:
     return Run(**defaults | fields)
 
 
+def seal_values(**fields: Any) -> Seal:
+    """Return a seal that is not saved yet."""
+    defaults: dict[str, Any] = {
+        "number": 1,
+        "run_id": 1,
+        "events": 0,
+        "events_hash": "e" * 64,
+        "previous_hash": "0" * 64,
+        "hash": "f" * 64,
+        "sealed_at": CREATED,
+    }
+    return Seal(**defaults | fields)
+
+
 def saved(row: models.Model) -> Any:
     """Save a row and return it."""
     row.save(force_insert=True)
@@ -115,6 +130,7 @@ VALID: dict[str, Callable[[], models.Model]] = {
     "rule": lambda: AdvancementRule(id="another-rule", created_at=CREATED),
     "run": run_values,
     "schedule": lambda: Schedule(activated_at=CREATED),
+    "seal": seal_values,
     "sprout": sprout_values,
     "tier": lambda: Tier(lifecycle_model_id="botanical", slug="forest", label="Forest", position=5),
     "usage event": usage_event_values,

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, models
 
 from advancement.criteria.signals import MAX_COUNT, MAX_DAYS
-from advancement.models import AdvancementRule, Move, SignalAggregation, Sprout
+from advancement.models import AdvancementRule, Hold, Move, SignalAggregation, Sprout
 from advancement.models.signals import COUNT_COLUMNS
 from tests.database.rows import VALID, event_values, insert, refused, run_values, saved, version_values
 from tests.factories import CREATED, add_rule, make_sprout, signal_values
@@ -65,6 +65,14 @@ REFUSED: dict[str, dict[str, list[Any]]] = {
         "evaluated": [-1, None],
     },
     "schedule": {"id": [0, 2]},
+    "seal": {
+        "number": [0, -1, None],
+        "run_id": [None],
+        "events": [-1, None],
+        "events_hash": ["", None],
+        "previous_hash": ["", None],
+        "hash": ["", None],
+    },
     "sprout": {"tier": ["", None], "initial_tier": ["", None], "revision": [*NO_INTEGER, None]},
     "tier": {"slug": ["", "seed", None], "position": [0, -1, 2**15, "first", None]},
     "usage event": {
@@ -234,7 +242,7 @@ def test_one_run_applies_at_a_time_but_overrides_do_not_wait(kind: str) -> None:
         insert(run_values(status="applying", kind=kind))
 
 
-@pytest.mark.parametrize("name", ["aggregation", "criterion", "hold", "left out", "tier", "usage event"])
+@pytest.mark.parametrize("name", ["aggregation", "criterion", "left out", "tier", "usage event"])
 def test_what_a_row_points_at_must_exist(name: str) -> None:
     row = VALID[name]()
     key: models.Field[Any, Any] = next(f for f in row._meta.concrete_fields if f.is_relation and not f.null)
@@ -242,6 +250,18 @@ def test_what_a_row_points_at_must_exist(name: str) -> None:
     with refused():
         insert(row, **{str(key.column): key.get_db_prep_save(nothing, connection)})
         connection.check_constraints()
+
+
+@pytest.mark.parametrize("how", ["ORM", "SQL"])
+def test_a_hold_outlives_its_sprout(how: str) -> None:
+    insert(VALID["hold"]())
+    if how == "ORM":
+        Sprout.objects.all().delete()
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM sprouts")
+    connection.check_constraints()
+    assert Hold.objects.count() == 1
 
 
 def test_a_hold_until_a_newer_version_names_rule_and_version() -> None:

@@ -78,6 +78,16 @@ def test_they_go_forward_back_to_nothing_and_forward_again(scratch: Any) -> None
     assert Tier.objects.using(SCRATCH).count() == 5
 
 
+def test_back_to_before_the_seals_the_triggers_of_the_other_tables_stay(scratch: Any) -> None:
+    migrate()
+    migrate("advancement", "0002")
+    missing = missing_triggers(scratch)
+    assert missing
+    assert [name for name in missing if not name.startswith("advancement_seals_")] == []
+    migrate()
+    assert missing_triggers(scratch) == []
+
+
 def test_a_fresh_database_passes_the_check_and_a_second_migrate_changes_nothing(scratch: Any) -> None:
     migrate()
     call_command("check", databases=[SCRATCH], fail_level="WARNING")

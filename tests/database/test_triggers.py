@@ -21,7 +21,7 @@ from advancement.models import (
     Sprout,
     UsageEvent,
 )
-from tests.database.rows import event_values, insert, refused, saved, usage_event_values
+from tests.database.rows import event_values, insert, refused, saved, seal_values, usage_event_values
 from tests.factories import CREATED, add_rule, make_sprout
 
 pytestmark = pytest.mark.django_db
@@ -33,13 +33,20 @@ Row = models.Model
 
 TRAIL: dict[str, Callable[[], Row]] = {
     "advancement_events": lambda: saved(event_values()),
+    "advancement_seals": lambda: saved(seal_values()),
     "rule_versions": lambda: add_rule(),
     "rule_criteria": lambda: RuleCriterion.objects.get(version=add_rule()),
 }
-# A column that may be changed without hurting any constraint, and a key other than the id.
-HARMLESS = {"advancement_events": "run_id", "rule_versions": "priority", "rule_criteria": "threshold"}
+# A column that may be changed without hurting any constraint, and a key other than the primary one.
+HARMLESS = {
+    "advancement_events": "run_id",
+    "advancement_seals": "events",
+    "rule_versions": "priority",
+    "rule_criteria": "threshold",
+}
 SECOND_KEY = {
     "advancement_events": "sprout_id, revision",
+    "advancement_seals": "run_id",
     "rule_versions": "rule_id, number",
     "rule_criteria": "version_id, position",
 }
@@ -48,6 +55,10 @@ SECOND_KEY = {
 def execute(sql: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql)
+
+
+def key_of(row: Row) -> str:
+    return str(row._meta.pk.column)
 
 
 def every(row: Row) -> Any:
@@ -61,15 +72,19 @@ WRITES: dict[str, Callable[[Row, str], Any]] = {
     "UPDATE": lambda row, column: execute(f"UPDATE {row._meta.db_table} SET {column} = {column}"),
     "QuerySet._raw_delete": lambda row, column: every(row)._raw_delete("default"),
     "DELETE": lambda row, column: execute(f"DELETE FROM {row._meta.db_table}"),
-    "DELETE of one row": lambda row, column: execute(f"DELETE FROM {row._meta.db_table} WHERE id = {row.pk}"),
+    "DELETE of one row": lambda row, column: execute(
+        f"DELETE FROM {row._meta.db_table} WHERE {key_of(row)} = {row.pk}"
+    ),
     "ON CONFLICT (id) DO UPDATE": lambda row, column: insert(
-        row, end=f"ON CONFLICT (id) DO UPDATE SET {column} = EXCLUDED.{column}"
+        row, end=f"ON CONFLICT ({key_of(row)}) DO UPDATE SET {column} = EXCLUDED.{column}"
     ),
     "ON CONFLICT (key) DO UPDATE": lambda row, column: insert(
-        row, end=f"ON CONFLICT ({SECOND_KEY[row._meta.db_table]}) DO UPDATE SET {column} = 5", id=987654
+        row,
+        end=f"ON CONFLICT ({SECOND_KEY[row._meta.db_table]}) DO UPDATE SET {column} = 5",
+        **{key_of(row): 987654},
     ),
     "bulk_create with update_conflicts": lambda row, column: every(row).bulk_create(
-        [row], update_conflicts=True, unique_fields=["id"], update_fields=[column]
+        [row], update_conflicts=True, unique_fields=[key_of(row)], update_fields=[column]
     ),
 }
 
@@ -119,7 +134,7 @@ def test_the_audit_trail_refuses_to_be_merged_into(table: str) -> None:
 def test_the_audit_trail_refuses_to_be_replaced(table: str, verb: str, same: str) -> None:
     row = TRAIL[table]()
     with refused("append-only"):
-        insert(row, verb, **{HARMLESS[table]: 5} | ({} if same == "id" else {"id": 987654}))
+        insert(row, verb, **{HARMLESS[table]: 5} | ({} if same == "id" else {key_of(row): 987654}))
     assert every(row).get().pk == row.pk
 
 

@@ -22,6 +22,7 @@ from pytest_django import Settings
 
 from advancement.apply import Applier
 from advancement.criteria.signals import Period
+from advancement.ledger.verify import verify_ledger
 from advancement.models import AdvancementEvent, LeftOut, Move, Run, SignalAggregation, Sprout
 from tests.factories import refreshed, signal_values, sprout_values
 
@@ -118,12 +119,13 @@ def assert_all_moved_once(run: Run, count: int) -> None:
 
 
 def assert_ledger_holds() -> None:
-    """Check that each sprout's tier and revision are those of its newest event."""
+    """Check that each sprout's tier is that of its newest event, and all else that can be verified."""
     newest: dict[Any, tuple[int, str]] = {}
     for sprout, revision, tier in AdvancementEvent.objects.values_list("sprout_id", "revision", "to_tier"):
         newest[sprout] = max(newest.get(sprout, (0, "")), (revision, tier))
     for sprout in Sprout.objects.all():
         assert newest.get(sprout.pk, (sprout.revision, sprout.initial_tier))[1] == sprout.tier
+    assert [finding for check in verify_ledger().checks for finding in check.findings] == []
 
 
 @dataclass

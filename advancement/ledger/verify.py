@@ -1,0 +1,95 @@
+"""Prove the ledger: every tier the fold of its events, and the audit trail whole."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import connections, transaction
+
+from advancement.database.triggers import count_triggers, missing_triggers
+from advancement.ledger.chain import check_seal_runs, check_sealed_runs, check_seals
+from advancement.ledger.findings import Check, check_by_list
+from advancement.ledger.runs import check_event_moves, check_event_runs, check_moves, check_run_totals
+from advancement.ledger.seals import START, Head, head_of_chain
+from advancement.ledger.sprouts import check_reversals, check_revisions, check_steps, check_tiers
+from advancement.models import Seal
+
+
+def check_triggers(using: str) -> Check:
+    """The triggers that refuse changes are there, all of them."""
+    missing = missing_triggers(connections[using])
+    sentences = (f"The trigger {name} is missing, disabled or changed." for name in missing)
+    title = "The triggers that protect the records are in place"
+    return check_by_list("triggers", title, count_triggers(connections[using]), sentences)
+
+
+CHECKS: Final[tuple[Callable[[str], Check], ...]] = (
+    check_tiers,
+    check_steps,
+    check_revisions,
+    check_reversals,
+    check_event_runs,
+    check_event_moves,
+    check_run_totals,
+    check_moves,
+    check_triggers,
+    check_seals,
+    check_sealed_runs,
+    check_seal_runs,
+)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found: the checks, the chain's head, and whether a head that was kept is still in it."""
+
+    checks: list[Check]
+    head: Head
+    kept: Head | None = None
+    kept_fault: str = ""
+
+    @property
+    def found(self) -> int:
+        """How many faults there are in all."""
+        return sum(check.found for check in self.checks) + bool(self.kept_fault)
+
+
+def verify_ledger(
+    kept: Head | None = None,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    using: str = "default",
+) -> Verification:
+    """Make every check, on one snapshot of the database; `kept` is a head that was noted down before."""
+    with _snapshot(using):
+        checks = []
+        for done, check in enumerate(CHECKS):
+            progress(done, len(CHECKS))
+            checks.append(check(using))
+        fault = _fault_of_kept(kept, using) if kept else ""
+        return Verification(checks, head_of_chain(using), kept, fault)
+
+
+@contextmanager
+def _snapshot(using: str) -> Iterator[None]:
+    """Read everything as of one instant, while runs go on; SQLite keeps writers waiting meanwhile."""
+    outermost = not connections[using].in_atomic_block
+    with transaction.atomic(using=using):
+        if connections[using].vendor == "postgresql":
+            with connections[using].cursor() as cursor:
+                if outermost:  # the level can only be set before a transaction's first query
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                cursor.execute("SET LOCAL jit = off; SET LOCAL work_mem = '128MB'")
+        yield
+
+
+def _fault_of_kept(kept: Head, using: str) -> str:
+    if kept == START:
+        return ""
+    stored = Seal.objects.using(using).filter(number=kept.seal).values_list("hash", flat=True).first()
+    if stored is None:
+        return f"There is no seal {kept.seal}, though its hash was kept: the chain ends before it."
+    if stored != kept.hash:
+        return f"Seal {kept.seal} has another hash than the one that was kept: the chain was rewritten."
+    return ""

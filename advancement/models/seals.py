@@ -1,0 +1,32 @@
+"""Seals: a chain of hashes over the events of each run that has ended."""
+
+from django.db import models
+
+from advancement.models.constraints import MAX_INTEGER, in_range, not_empty
+
+
+class Seal(models.Model):
+    """A fact: this run ended with these events, by their hash. Each seal includes the one before it.
+
+    Numbers are 1, 2, 3 … without gaps. Run is a plain value, as on events, and triggers refuse every
+    change and deletion. Set through `advancement.ledger.seals` alone.
+    """
+
+    number = models.PositiveIntegerField(primary_key=True)
+    run_id = models.BigIntegerField()
+    events = models.PositiveIntegerField(help_text="How many events the run had.")
+    events_hash = models.CharField(max_length=64)
+    previous_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+    sealed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "advancement_seals"
+        constraints = [
+            models.UniqueConstraint(fields=["run_id"], name="one_seal_per_run"),
+            in_range("advancement_seals", "number", 1, MAX_INTEGER),
+            *(not_empty("advancement_seals", column) for column in ("events_hash", "previous_hash", "hash")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.hash}"
