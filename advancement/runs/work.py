@@ -19,7 +19,7 @@ from advancement.models import LeftOut, Run
 from advancement.models.events import AdvancementEvent
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
 from advancement.runs.guardrails import limits_exceeded
-from advancement.runs.lease import abandoned, lease_for, take_lease, waiting_time
+from advancement.runs.lease import UNFINISHED, abandoned, lease_for, take_lease, waiting_time
 from advancement.runs.retry import drop_connection, first_line, retrying
 from advancement.runs.start import check_scope, check_triggers
 
@@ -79,6 +79,8 @@ class _Worker:
     def advance(self) -> None:
         """Refresh, plan and apply, whatever of it is left to do."""
         run = self._renew()
+        if run.status in UNFINISHED:
+            check_triggers(self._using)
         if run.status == RunStatus.PLANNING:
             self._plan(run)
             run = self._renew()
@@ -128,7 +130,6 @@ class _Worker:
 
     def _plan(self, run: Run) -> None:
         check_scope(tuple(run.from_tiers), run.scope_model_id, self._using)
-        check_triggers(self._using)
         if run.trigger == RunTrigger.SCHEDULE:
             self._progress("refreshing signals", 0, 0)
             with transaction.atomic(using=self._using):
