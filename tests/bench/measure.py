@@ -20,11 +20,11 @@ from advancement.models import AdvancementEvent
 from advancement.models.runs import RunTrigger
 from advancement.runs.start import RunRequest, start_run
 from advancement.runs.work import work_on
-from tests.bench import grove
+from tests.bench import planting
 from tests.bench.floor import run_floor
 
 BASE, COPY = "grove_bench_base", "grove_bench_copy"
-TIERS = tuple(tier for tiers in grove.MODELS.values() for tier in tiers)
+TIERS = tuple(tier for tiers in planting.MODELS.values() for tier in tiers)
 
 
 def _use(name: str) -> None:
@@ -76,7 +76,7 @@ def planted(sprouts: int, share: float) -> Iterator[Callable[[], None]]:
 
 def _plant(sprouts: int, share: float) -> None:
     call_command("migrate", verbosity=0)
-    grove.plant(sprouts, share)
+    planting.plant(sprouts, share)
     connection.close()
 
 
@@ -100,7 +100,7 @@ def measure(sprouts: int, share: float, batch_sizes: list[int], rounds: int) -> 
         table.add_column(heading, justify="right")
     floors: list[float] = []
     runs: dict[int, list[float]] = {size: [] for size in batch_sizes}
-    rules = grove.rules(share)
+    rules = planting.rules(share)
     with planted(sprouts, share) as fresh:
         for _ in range(rounds):
             fresh()
