@@ -57,7 +57,6 @@ def grove(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 LONG_WORK = {
     ("import_sprouts", str(SAMPLE / "sprouts.csv")): "Importing sprouts",
-    ("import_events", str(SAMPLE / "usage_events.jsonl.gz")): "Importing usage events",
     ("aggregate_signals", "--full"): "adding up totals",
     ("run_advancement", "--dry-run"): "planning",
 }
