@@ -94,9 +94,11 @@ $(PYTHON):
 	if [ -z "$$found" ]; then \
 		echo "Grove Console needs Python 3.11 or newer, and there is no such python3 here." >&2; exit 1; \
 	fi; \
-	if ! $$found -c 'import ensurepip, venv' 2> /dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	if ! $$found -c 'import ensurepip, venv' 2> /dev/null && command -v apt-get > /dev/null; then \
+		if [ "$$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi; \
 		echo "Installing python3-venv …"; \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv > /dev/null; \
+		$$as_root apt-get update -qq && \
+			$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv > /dev/null; \
 	fi; \
 	if ! $$found -c 'import ensurepip, venv' 2> /dev/null; then \
 		echo "$$found cannot make virtual environments: please install its venv module (Debian: apt-get install python3-venv)." >&2; \

@@ -1,17 +1,28 @@
 """What the task clusters execute. Wake-ups only: what is to be done stands in our own tables."""
 
 import logging
+from datetime import timedelta
+from typing import Final
 
+from django.core.cache import cache
 from django.db import DatabaseError
+from django.db.models import Q
 from django_q.brokers import get_broker
+from django_q.models import Task
 from django_q.tasks import async_task
 
+from advancement.database.clock import database_now
 from advancement.runs.schedule import note_tick, something_to_do, work_off
 from advancement.runs.sealing import seal_ended_runs
 
 logger = logging.getLogger(__name__)
 
 RUNS_CLUSTER = "runs"
+
+# How long the clusters' records of their tasks are kept; what a run did stands in our own tables.
+KEEP_SUCCEEDED: Final = timedelta(days=7)
+KEEP_FAILED: Final = timedelta(days=30)
+_PRUNE_EVERY: Final = timedelta(hours=1)
 
 
 def tick() -> bool:
@@ -23,6 +34,7 @@ def tick() -> bool:
     try:
         due = something_to_do()
         note_tick()
+        prune_tasks()
     except DatabaseError as error:  # a migration is still to come, or the server is away
         logger.error("The schedule cannot be looked at: %s", str(error).partition("\n")[0])
         return False
@@ -39,3 +51,12 @@ def work() -> list[str]:
     for run in runs:
         logger.info("Run %s is %s. %s", run.pk, run.status, run.error)
     return [f"run {run.pk} {run.status}" for run in runs]
+
+
+def prune_tasks() -> int:
+    """Delete the clusters' records of old tasks, at most once an hour; return how many there were."""
+    if not cache.add("advancement.prune_tasks", True, _PRUNE_EVERY.total_seconds()):
+        return 0
+    now = database_now()
+    old = Q(success=True, stopped__lt=now - KEEP_SUCCEEDED) | Q(success=False, stopped__lt=now - KEEP_FAILED)
+    return int(Task.objects.filter(old).delete()[0])

@@ -117,6 +117,14 @@ def console(settings: dict[str, str]) -> Iterator[Console]:
         process.stdout.close()
 
 
+def test_after_the_demo_it_says_how_to_sign_in(
+    settings: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    assert manage("demo", **settings).returncode == 0
+    console = request.getfixturevalue("console")
+    assert "\nSign in as operator with the password grove-demo\n" in console.introduction
+
+
 def test_the_console_serves_works_and_ends_as_a_whole(
     console: Console, settings: dict[str, str], tmp_path: Path
 ) -> None:

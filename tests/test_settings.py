@@ -1,5 +1,6 @@
 """Settings come from the environment, over `.env`; a broken one stops the start with a sentence."""
 
+import json
 import os
 import subprocess
 import sys
@@ -169,3 +170,36 @@ def test_production_settings_pass_the_deployment_check(tmp_path: Path) -> None:
     database = {"DATABASE_URL": "postgres://grove:secret@db.example.org/grove"}
     answer = manage("check", "--deploy", "--fail-level", "DEBUG", **PRODUCTION, **database)
     assert (answer.returncode, answer.stderr) == (0, "")
+
+
+def printed(program: str, **settings: str) -> Any:
+    """Return what a program that prints JSON says in a process that has these settings."""
+    setup = "import json; from django.db import connection; "
+    answer = manage("shell", "--no-imports", "-c", setup + program, DEBUG="1", **settings)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    return json.loads(answer.stdout)
+
+
+def test_sqlite_writes_ahead_waits_twenty_seconds_and_takes_the_lock_at_once(tmp_path: Path) -> None:
+    program = (
+        "cursor = connection.cursor(); "
+        "read = lambda name: cursor.execute('PRAGMA ' + name).fetchone()[0]; "
+        "print(json.dumps([read('journal_mode'), read('busy_timeout'), connection.transaction_mode]))"
+    )
+    assert printed(program, DATABASE_URL=sqlite(tmp_path)) == ["wal", 20_000, "IMMEDIATE"]
+
+
+@pytest.mark.parametrize("pooler", [False, True])
+def test_an_address_of_postgresql_gives_its_driver_and_options(pooler: bool) -> None:
+    program = (
+        "names = 'ENGINE NAME USER PASSWORD HOST PORT OPTIONS CONN_MAX_AGE CONN_HEALTH_CHECKS"
+        " DISABLE_SERVER_SIDE_CURSORS'.split(); "
+        "print(json.dumps([connection.Database.__name__, *map(connection.settings_dict.get, names)]))"
+    )
+    url = "postgres://grove:se%40cret@db.example.org:5433/console?sslmode=require"
+    driver, *settings = printed(program, DATABASE_URL=url, DATABASE_TRANSACTION_POOLER=str(int(pooler)))
+    assert driver == "psycopg"
+    assert settings == [
+        "django.db.backends.postgresql", "console", "grove", "se@cret", "db.example.org", 5433,
+        {"sslmode": "require"}, 60, True, pooler,
+    ]  # fmt: skip

@@ -1,9 +1,9 @@
 """Bring the signals up to date with the usage events, and record that it was done."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -17,8 +17,16 @@ from advancement.models.signals import SignalAggregation, SignalRefresh
 
 # So many records are looked through for the previous refresh of each period before giving up on it.
 _HISTORY = 1000
+# What a refresh does, in this order.
+PHASES: Final = ("choosing sprouts", "computing signals", "adding up totals")
+# Phase, phases done, phases in all.
+Progress = Callable[[str, int, int], None]
 # Where the window of all time starts.
 _EVER = datetime.min.replace(tzinfo=UTC)
+
+
+def silent(phase: str, done: int, total: int) -> None:
+    """Report to nobody."""
 
 
 def refresh_signals(
@@ -26,6 +34,7 @@ def refresh_signals(
     periods: Sequence[Period] = tuple(Period),
     as_of: datetime | None = None,
     full: bool = False,
+    progress: Progress = silent,
     using: str = "default",
 ) -> SignalRefresh:
     """Compute the signals of `periods` from the usage events up to `as_of` and return the record of it.
@@ -45,7 +54,7 @@ def refresh_signals(
         chosen = [period for period in Period if period in periods]
         window_end = as_of or started_at
         previous = None if full or as_of else _previous_as_of(chosen, window_end, using)
-        return _Refresh(connections[using], chosen, window_end, previous, started_at).run()
+        return _Refresh(connections[using], chosen, window_end, previous, started_at, progress).run()
 
 
 def _previous_as_of(periods: Sequence[Period], as_of: datetime, using: str) -> datetime | None:
@@ -71,15 +80,19 @@ class _Refresh:
     as_of: datetime
     previous: datetime | None
     started_at: datetime
+    progress: Progress
 
     def run(self) -> SignalRefresh:
         """Choose the sprouts, compute their rows and write the record."""
         if self._postgresql:
             for statement in sql.TUNE if self.previous is None else (*sql.TUNE, sql.TUNE_INCREMENTAL):
                 self._execute(statement)
+        self._enter(0)
         self._choose_sprouts()
         before = self._sums()
+        self._enter(1)
         self._compute()
+        self._enter(2)
         totals = self._totals(before)
         ((sprouts,),) = self._rows(sql.COUNT_SCOPE)
         self._execute(sql.DROP_SCOPE)
@@ -94,6 +107,9 @@ class _Refresh:
             sprouts=sprouts,
             totals=totals,
         )
+
+    def _enter(self, phase: int) -> None:
+        self.progress(PHASES[phase], phase, len(PHASES))
 
     def _choose_sprouts(self) -> None:
         # What makes a sprout dirty is used up only once every period has seen it.

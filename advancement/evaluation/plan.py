@@ -65,7 +65,7 @@ def make_plan(run: Run, token: int, *, using: str = "default") -> None:
         prepare_planning(cursor, using, outermost=outermost)
         as_of = database_now(using)
         ladders = lifecycles(using)
-        rules = load_rule_set(ladders, as_of, using)
+        rules = load_rule_set(ladders, as_of, using, since=run.created_at)
         scope = Scope(tuple(run.from_tiers), run.scope_model_id or None)
         _store_outcomes(cursor, judged(scope, rules, ladders, as_of), using)
         moves = _store_moves(cursor, run, using)

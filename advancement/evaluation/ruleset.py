@@ -22,11 +22,20 @@ class RuleSet:
     invalid_reasons: dict[str, str]
 
 
-def load_rule_set(ladders: dict[str, list[str]], now: datetime, using: str = "default") -> RuleSet:
-    """Return the rules as they stand, judged against the ladders and against the signals' health."""
+def load_rule_set(
+    ladders: dict[str, list[str]],
+    now: datetime,
+    using: str = "default",
+    *,
+    since: datetime | None = None,
+) -> RuleSet:
+    """Return the rules as they stand, judged against the ladders and against the signals' health.
+
+    `since` is when the run began, so that its own refreshes do not hide from it what they found.
+    """
     versions = active_versions(using)
     usable, invalid = split_by_validity([version.definition for version in versions], ladders)
-    stopped = stopped_rules(usable, now, using)
+    stopped = stopped_rules(usable, now, using, since=since)
     return RuleSet(
         live=[v for v in versions if v.rule_id not in stopped and v.rule_id not in invalid],
         stopped=[v for v in versions if v.rule_id in stopped],

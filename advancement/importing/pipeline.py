@@ -145,11 +145,14 @@ class _Import:
     def _hand_back(self, header: str, undo: contextlib.ExitStack) -> str | None:
         if not self._staging.rejected():
             return None
-        return undo.enter_context(rejected_file(self._path, header, self._staging.raw_rejected()))
+        rows = ((raw, self._problem(line, reason)) for line, reason, raw in self._staging.rejects())
+        return undo.enter_context(rejected_file(self._path, header, rows))
 
     def _problems(self) -> list[str]:
-        found = self._staging.problems(MAX_PROBLEMS)
-        return [_sentence(f"{self._name}, line {line:,}", problem) for line, problem in found]
+        return [self._problem(line, reason) for line, reason in self._staging.problems(MAX_PROBLEMS)]
+
+    def _problem(self, line: int, reason: str) -> str:
+        return _sentence(f"{self._name}, line {line:,}", reason)
 
     def _outcome(self, merged: Merged, rejected_file: str | None) -> Outcome:
         rejected, repeated = self._staging.rejected(), self._staging.repeated()

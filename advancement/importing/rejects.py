@@ -1,46 +1,58 @@
-"""The file of bad rows beside the imported one, to be mended and imported again."""
+"""The file of bad rows beside the imported one, to be mended and imported again, and that of the reasons."""
 
 import contextlib
 import io
 from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Final
 
 from advancement.importing.outcome import BadFile
 from advancement.importing.reading import STDIN
 
+# Beside the bad rows: a sentence for each of them.
+REASONS_SUFFIX: Final = ".reasons"
+
 
 @contextlib.contextmanager
-def rejected_file(path: str, header: str, rows: Iterable[bytes]) -> Iterator[str]:
+def rejected_file(path: str, header: str, rows: Iterable[tuple[bytes, str]]) -> Iterator[str]:
     """Write the rows, after the header if there is one, to a new file and yield its name.
 
-    The file goes again when the block fails. An existing file is never overwritten: FILE.rejected,
-    FILE.rejected-2 and so on. Raise BadFile where it cannot be written.
+    Their reasons go to a second file of that name with `.reasons`. Both go again when the block fails.
+    An existing file is never overwritten: FILE.rejected, FILE.rejected-2 and so on. Raise BadFile where
+    they cannot be written.
     """
-    target: Path | None = None
-    try:
+    with contextlib.ExitStack() as undo:
         try:
-            target, stream = _create("stdin" if path == STDIN else path)
-            with stream:
-                for raw in [header.encode(), *()] if header else []:
-                    stream.write(_ended(raw))
-                for raw in rows:
-                    stream.write(_ended(raw))
+            target, rejected, reasons = _create("stdin" if path == STDIN else path, undo)
+            with rejected, reasons:
+                if header:
+                    rejected.write(_ended(header.encode()))
+                for raw, reason in rows:
+                    rejected.write(_ended(raw))
+                    reasons.write(_ended(reason.encode()))
         except OSError as error:
             raise BadFile(f"the bad rows cannot be written beside it ({error}); mend them first") from error
-        yield str(target)
-    except BaseException:
-        if target is not None:
-            target.unlink(missing_ok=True)
-        raise
+        yield target
+        undo.pop_all()
 
 
-def _create(path: str) -> tuple[Path, io.BufferedWriter]:
+def _create(path: str, undo: contextlib.ExitStack) -> tuple[str, io.BufferedWriter, io.BufferedWriter]:
     for attempt in count(1):
-        target = Path(f"{path}.rejected" if attempt == 1 else f"{path}.rejected-{attempt}")
-        with contextlib.suppress(FileExistsError):
-            return target, target.open("xb")
+        target = f"{path}.rejected" if attempt == 1 else f"{path}.rejected-{attempt}"
+        with contextlib.suppress(FileExistsError), contextlib.ExitStack() as mine:
+            rejected = _create_one(target, mine)
+            reasons = _create_one(target + REASONS_SUFFIX, mine)
+            undo.push(mine.pop_all())
+            return target, rejected, reasons
     raise AssertionError  # count never ends
+
+
+def _create_one(name: str, undo: contextlib.ExitStack) -> io.BufferedWriter:
+    stream = Path(name).open("xb")  # noqa: SIM115 - closed by who writes to it
+    undo.callback(Path(name).unlink, missing_ok=True)
+    undo.callback(stream.close)
+    return stream
 
 
 def _ended(raw: bytes) -> bytes:

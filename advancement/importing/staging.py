@@ -169,13 +169,13 @@ class Staging:
             )
             return list(cursor.fetchall())
 
-    def raw_rejected(self) -> Iterator[bytes]:
-        """Yield the bad rows as they stand in the file, in the order of lines."""
+    def rejects(self) -> Iterator[tuple[int, str, bytes]]:
+        """Yield line, problem and text of every bad row, in the order of lines."""
         with self.connection.chunked_cursor() as cursor:
-            cursor.execute(f"SELECT raw FROM {TABLE} WHERE problem IS NOT NULL ORDER BY line")
+            cursor.execute(f"SELECT line, problem, raw FROM {TABLE} WHERE problem IS NOT NULL ORDER BY line")
             while rows := cursor.fetchmany(20):
-                for (raw,) in rows:
-                    yield bytes(raw)
+                for line, problem, raw in rows:
+                    yield line, problem, bytes(raw)
 
 
 # What is left to merge: one row for each key.

@@ -6,6 +6,7 @@ from django.core.management.base import CommandParser
 
 from advancement.importing import ImportRefused, Outcome, import_file
 from advancement.importing.importer import Importer
+from advancement.importing.rejects import REASONS_SUFFIX
 from advancement.management.base import ConsoleCommand
 
 
@@ -22,7 +23,7 @@ class ImportCommand(ConsoleCommand):
         parser.add_argument(
             "--skip-bad-rows",
             action="store_true",
-            help="keep the good rows, and write the bad ones to FILE.rejected",
+            help="keep the good rows; write the bad ones to FILE.rejected and why to FILE.rejected.reasons",
         )
         self.add_json_option(parser)
 
@@ -42,7 +43,8 @@ class ImportCommand(ConsoleCommand):
             self.stderr.write(outcome.report)
             rows = f"{outcome.rejected:,} {'row was' if outcome.rejected == 1 else 'rows were'}"
             self.stderr.write(
-                f"{rows} left out and written to {outcome.rejected_file}: mend and import that file."
+                f"{rows} left out and written to {outcome.rejected_file}: mend and import that file. "
+                f"Every reason is in {outcome.rejected_file}{REASONS_SUFFIX}."
             )
 
     def _import(self, path: str, *, skip_bad_rows: bool) -> Outcome:

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from advancement.models.constraints import not_empty, one_of
+from advancement.models.constraints import MAX_INTEGER, MAX_SMALL_INTEGER, in_range, not_empty, one_of
 from advancement.models.events import AdvancementEvent
 from advancement.models.rules import RuleVersion
 from advancement.models.sprouts import Sprout
@@ -52,6 +52,12 @@ class LeftOutBucket(models.TextChoices):
     GONE = "gone"
     TIER_GONE = "tier_gone"
     EXCLUDED = "excluded"
+
+
+_COUNTERS = (
+    *("attempts", "lease_token", "moves_planned", "cursor", "evaluated", "advanced", "no_match"),
+    *("no_signals", "held", "invalid", "blocked", "skipped", "moves_struck"),
+)
 
 
 class Run(models.Model):
@@ -156,9 +162,8 @@ class Run(models.Model):
                 name="advancement_runs_cursor_within_plan",
                 condition=models.Q(cursor__lte=models.F("moves_planned")),
             ),
-            models.CheckConstraint(
-                name="advancement_runs_batch_size_from_1", condition=models.Q(batch_size__gte=1)
-            ),
+            in_range("advancement_runs", "batch_size", 1, MAX_INTEGER),
+            *[in_range("advancement_runs", column, 0, MAX_INTEGER) for column in _COUNTERS],
         ]
         indexes = [models.Index(fields=["status"], name="advancement_runs_by_status")]
 
@@ -194,6 +199,9 @@ class Move(models.Model):
             models.UniqueConstraint(
                 fields=["run", "sprout", "step"], name="one_move_per_run_sprout_and_step"
             ),
+            in_range("advancement_moves", "position", 0, MAX_INTEGER),
+            in_range("advancement_moves", "step", 0, MAX_SMALL_INTEGER),
+            in_range("advancement_moves", "sprout_revision", 0, MAX_INTEGER),
         ]
 
     def __str__(self) -> str:

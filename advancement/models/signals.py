@@ -5,7 +5,7 @@ from django.db.models import FloatField, Sum
 from django.db.models.functions import Cast
 
 from advancement.criteria.signals import MAX_COUNT, MAX_DAYS, SIGNALS, Period, Unit
-from advancement.models.constraints import in_range, one_of
+from advancement.models.constraints import MAX_INTEGER, in_range, one_of
 from advancement.models.sprouts import Sprout
 
 COUNT_COLUMNS = [s.column for s in SIGNALS.values() if s.unit is Unit.COUNT and s.column]
@@ -102,6 +102,7 @@ class SignalRefresh(models.Model):
         get_latest_by = "id"
         constraints = [
             one_of("signal_refreshes", "kind", ["aggregation", "import"]),
+            in_range("signal_refreshes", "sprouts", 0, MAX_INTEGER),
             models.CheckConstraint(
                 name="signal_refreshes_as_of_for_aggregations",
                 condition=models.Q(kind="import") | models.Q(as_of__isnull=False),

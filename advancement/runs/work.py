@@ -21,7 +21,7 @@ from advancement.models.runs import RunKind, RunStatus, RunTrigger
 from advancement.rollback.plan import make_rollback_plan
 from advancement.rollback.rules import disable_rolled_back_rules
 from advancement.runs.guardrails import limits_exceeded
-from advancement.runs.lease import abandoned, lease_for, take_lease, waiting_time
+from advancement.runs.lease import UNFINISHED, abandoned, lease_for, take_lease, waiting_time
 from advancement.runs.retry import drop_connection, first_line, retrying
 from advancement.runs.sealing import seal_ended_runs
 from advancement.runs.start import check_scope, check_triggers
@@ -84,6 +84,8 @@ class _Worker:
     def advance(self) -> None:
         """Refresh, plan and apply, whatever of it is left to do."""
         run = self._renew()
+        if run.status in UNFINISHED:
+            check_triggers(self._using)
         if run.status == RunStatus.PLANNING:
             self._plan(run)
             run = self._renew()
@@ -133,7 +135,6 @@ class _Worker:
 
     def _plan(self, run: Run) -> None:
         check_scope(tuple(run.from_tiers), run.scope_model_id, self._using)
-        check_triggers(self._using)
         if run.trigger == RunTrigger.SCHEDULE:
             self._progress("refreshing signals", 0, 0)
             with transaction.atomic(using=self._using):

@@ -1,117 +1,117 @@
-"""A generated grove: seeded, so that the same arguments always give the same rows.
+"""`python -m tests.bench.grove`: a generated grove for load tests, the same for the same arguments.
 
-Sprouts of two lifecycle models with random UUIDs in random order, a signal row for each of the three
-periods, and twenty rules over eight (model, tier) pairs. Values are uniform, and thresholds are set
-so that about `share` of the sprouts meet a rule.
+It fills the database of DATABASE_URL, which must be migrated and without sprouts, or with `--folder`
+writes the files that `import_sprouts` and `import_events` read. Sprouts are of the botanical model.
+A few sprouts get most of the events, as in a real grove; times reach over the 90 days before `--until`.
 """
 
+import argparse
+import json
+import os
 import random
+import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
-from django.db import connection
-
-from advancement.criteria.rules import CriterionDefinition, RuleDefinition
-from advancement.criteria.signals import SIGNALS, Period, Unit
-from advancement.database.clock import database_now
-from advancement.models import LifecycleModel, SignalRefresh, Tier
-from advancement.rulebook import save_rules
-
-MODELS: Final = {
-    "botanical": ("seed", "sprout", "sapling", "tree"),
-    "academic": ("draft", "preprint", "paper", "book"),
-}
-LAST_TIER: Final = {"botanical": "grove", "academic": "classic"}
-TOP: Final = 1_000_000
-_START: Final = datetime(2025, 1, 1, tzinfo=UTC)
-_SPROUT_COLUMNS: Final = (
-    "id", "title", "lifecycle_model_id", "tier", "initial_tier", "revision", "tier_updated_at", "created_at",
-)  # fmt: skip
-_SIGNALS: Final = [signal for signal in SIGNALS.values() if signal.column]
-_SIGNAL_COLUMNS: Final = (
-    "sprout_id", "period", "advancement_eligible", "computed_at", *(str(s.column) for s in _SIGNALS),
-)  # fmt: skip
+SPROUTS, EVENTS = "sprouts.csv", "usage_events.jsonl"
+_TIERS: Final = ("seed", "sprout", "sprout", "sprout", "sapling", "tree")
+_TYPES: Final = {
+    "sprout_viewed": 40, "sprout_searched": 25, "sprout_retrieved": 15, "sprout_referenced": 8,
+    "sprout_rated": 6, "sprout_refined": 3, "sprout_exported": 2, "sprout_promoted": 1,
+}  # fmt: skip
+_REACH: Final = timedelta(days=90)
 
 
-def rules(share: float) -> list[RuleDefinition]:
-    """Return twenty rules that about `share` of the sprouts meet; 1 is met by all."""
-    found = []
-    for model, tiers in MODELS.items():
-        for place, tier in enumerate(tiers):
-            count = 3 if place % 2 else 2
-            following = (*tiers, LAST_TIER[model])[place + 1]
-            found += [_rule(model, tier, following, number, share / count) for number in range(count)]
-    return found
+def sprout_ids(count: int, seed: int) -> list[str]:
+    """Return the ids of the sprouts, in the order in which they are written."""
+    chance = random.Random(f"sprouts {seed}")
+    return [str(uuid.UUID(int=chance.getrandbits(128), version=4)) for _ in range(count)]
 
 
-def _rule(model: str, tier: str, following: str, number: int, share: float) -> RuleDefinition:
-    # Half of the sprouts pass the first criterion, so the second one passes twice the share.
-    rare = float(max(0, round(TOP * (1 - 2 * share))))
-    period = list(Period)[number]
-    criteria = (
-        CriterionDefinition("views", ">=", 0.0 if share >= 1 / 3 else TOP / 2),
-        CriterionDefinition(("citations", "retrievals", "refinements")[number], ">=", rare, period),
-    )
-    return RuleDefinition(
-        f"{model}-{tier}-{number}", "A rule", model, tier, following, criteria, enabled=True, priority=number
-    )
-
-
-def plant(sprouts: int, share: float, seed: int = 1) -> None:
-    """Fill an empty, migrated database."""
-    academic = LifecycleModel.objects.create(slug="academic", label="Academic")
-    for position, slug in enumerate((*MODELS["academic"], LAST_TIER["academic"])):
-        Tier.objects.create(lifecycle_model=academic, slug=slug, label=slug.title(), position=position)
-    save_rules(rules(share), by="bench")
-    chance = random.Random(seed)
-    ids = [uuid.UUID(int=chance.getrandbits(128), version=4) for _ in range(sprouts)]
-    _load("sprouts", _SPROUT_COLUMNS, _sprout_rows(ids, chance))
-    _load("signal_aggregations", _SIGNAL_COLUMNS, _signal_rows(ids, chance))
-    now = database_now()
-    SignalRefresh.objects.create(
-        kind="import", periods=list(Period), started_at=now, finished_at=now, sprouts=sprouts
-    )
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
-
-
-def _sprout_rows(ids: list[uuid.UUID], chance: random.Random) -> Iterator[tuple[Any, ...]]:
-    pairs = [(model, tier) for model, tiers in MODELS.items() for tier in tiers]
+def sprout_lines(ids: list[str], until: datetime, seed: int) -> Iterator[str]:
+    """Yield the lines of the file of sprouts."""
+    chance = random.Random(f"tiers {seed}")
+    yield "id,title,lifecycle_model,tier,created_at\n"
     for number, key in enumerate(ids):
-        model, tier = chance.choice(pairs)
-        since = _START + timedelta(minutes=number % 100_000)
-        yield (key, f"notes/{number:07d}.md", model, tier, tier, 0, since, since)
+        created = until - _REACH - timedelta(minutes=chance.randrange(500_000))
+        yield f"{key},notes/{number:07d}.md,botanical,{chance.choice(_TIERS)},{created:%Y-%m-%dT%H:%M:%SZ}\n"
 
 
-def _signal_rows(ids: list[uuid.UUID], chance: random.Random) -> Iterator[tuple[Any, ...]]:
-    for key in ids:
-        for period in Period:
-            values = [
-                round(chance.random(), 4) if signal.unit is Unit.SCORE else int(chance.random() * TOP)
-                if signal.unit is Unit.COUNT else int(chance.random() * 400)
-                for signal in _SIGNALS
-            ]  # fmt: skip
-            yield (key, period.value, False, _START, *values)
+def event_lines(ids: list[str], count: int, until: datetime, seed: int) -> Iterator[str]:
+    """Yield the lines of the file of usage events, in order of time."""
+    chance = random.Random(f"events {seed}")
+    types, weights = list(_TYPES), list(_TYPES.values())
+    for number in range(count):
+        at = until - _REACH + _REACH * ((number + 1) / count)
+        (kind,) = chance.choices(types, weights)
+        event: dict[str, Any] = {
+            "id": f"event-{seed}-{number}",
+            "sproutId": ids[int(len(ids) * chance.random() ** 3)],
+            "eventType": kind,
+            "createdAt": f"{at:%Y-%m-%dT%H:%M:%S.%fZ}",
+            "sessionId": f"session-{chance.randrange(count // 5 + 1)}",
+            "userId": f"user-{chance.randrange(500)}" if chance.random() < 0.7 else None,
+            "provenance": {"lensId": f"lens-{chance.randrange(8)}", "hubId": f"hub-{chance.randrange(8)}"},
+        }
+        if kind == "sprout_rated":
+            event["metadata"] = {"rating": "up" if chance.random() < 0.8 else "down"}
+        yield json.dumps(event) + "\n"
 
 
-def _load(table: str, columns: tuple[str, ...], rows: Iterator[tuple[Any, ...]]) -> None:
-    names = ", ".join(columns)
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
-        else:
-            marks = ", ".join(["%s"] * len(columns))
-            plain = (tuple(_plain(value) for value in row) for row in rows)
-            cursor.execute("BEGIN")
-            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", plain)
-            cursor.execute("COMMIT")
+def write_files(folder: Path, *, sprouts: int, events: int, until: datetime, seed: int) -> None:
+    """Write the two files into a folder that is there."""
+    ids = sprout_ids(sprouts, seed)
+    with (folder / SPROUTS).open("w", encoding="utf-8") as file:
+        file.writelines(sprout_lines(ids, until, seed))
+    with (folder / EVENTS).open("w", encoding="utf-8") as file:
+        file.writelines(event_lines(ids, events, until, seed))
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, uuid.UUID):
-        return value.hex
-    return str(value.replace(tzinfo=None)) if isinstance(value, datetime) else value
+def fill_database(folder: Path) -> None:
+    """Import the two files with the project's own commands; refuse a database that holds sprouts."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "grove_console.settings")
+    os.environ.setdefault("DEBUG", "1")
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    from advancement.models import Sprout
+
+    if Sprout.objects.exists():
+        sys.exit("This database holds sprouts already: name an empty one, or write files with --folder.")
+    call_command("import_sprouts", str(folder / SPROUTS))
+    call_command("import_events", str(folder / EVENTS))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.grove", description=__doc__)
+    parser.add_argument("--sprouts", type=int, default=10_000)
+    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--until",
+        type=lambda text: datetime.fromisoformat(text).replace(tzinfo=UTC),
+        default=datetime(2026, 3, 1, tzinfo=UTC),
+        metavar="DATE",
+        help="the time of the last event (2026-03-01)",
+    )
+    parser.add_argument("--folder", type=Path, help="write the files here instead of filling the database")
+    options = vars(parser.parse_args())
+    if options["sprouts"] < 1 or options["events"] < 0:
+        parser.error("--sprouts must be 1 or more, --events 0 or more.")
+    folder = options.pop("folder")
+    if folder is not None:
+        write_files(folder, **options)
+        return
+    with tempfile.TemporaryDirectory(prefix="grove-") as temporary:
+        write_files(Path(temporary), **options)
+        fill_database(Path(temporary))
+
+
+if __name__ == "__main__":
+    main()

@@ -22,12 +22,12 @@ from advancement.models.runs import RunTrigger
 from advancement.rollback.scope import RollbackRequest
 from advancement.runs.start import RunRequest, start_rollback, start_run
 from advancement.runs.work import work_on
-from tests.bench import grove
+from tests.bench import planting
 from tests.bench.floor import run_floor
 from tests.bench.rollback_floor import run_rollback_floor
 
 BASE, COPY = "grove_bench_base", "grove_bench_copy"
-TIERS = tuple(tier for tiers in grove.MODELS.values() for tier in tiers)
+TIERS = tuple(tier for tiers in planting.MODELS.values() for tier in tiers)
 
 
 def _use(name: str) -> None:
@@ -79,7 +79,7 @@ def planted(sprouts: int, share: float, *, advanced: bool = False) -> Iterator[C
 
 def _plant(sprouts: int, share: float, advanced: bool) -> None:
     call_command("migrate", verbosity=0)
-    grove.plant(sprouts, share)
+    planting.plant(sprouts, share)
     if advanced:
         run_engine(1000)
         with connection.cursor() as cursor:
@@ -127,7 +127,7 @@ def measure_rollback(sprouts: int, share: float, batch_sizes: list[int], rounds:
 
 def measure(sprouts: int, share: float, batch_sizes: list[int], rounds: int) -> Table:
     title = f"{connection.vendor}: {sprouts:,} sprouts, {share:.0%} advancing, {rounds} rounds"
-    rules = grove.rules(share)
+    rules = planting.rules(share)
     with planted(sprouts, share) as fresh:
         floor = functools.partial(run_floor, rules)
         return _compare(title, "plan and apply s", fresh, floor, batch_sizes, rounds, run_engine)

@@ -18,7 +18,11 @@ pytestmark = pytest.mark.django_db
 NAN, INF = float("nan"), float("inf")
 NO_COUNT = [-1, MAX_COUNT + 1, "many", NAN, INF, -INF]
 NO_SCORE = [-1e-9, 1.000001, "high", INF, -INF]
-NO_INTEGER = [-1, 2**31, "many"]
+NO_INTEGER = [-1, 2**31, 2**40, "many", INF]
+RUN_COUNTERS = (
+    *("attempts", "lease_token", "moves_planned", "cursor", "evaluated", "advanced", "no_match"),
+    *("no_signals", "held", "invalid", "blocked", "skipped"),
+)
 
 REFUSED: dict[str, dict[str, list[Any]]] = {
     "aggregation": {column: [x for x in NO_COUNT if x is not NAN] for column in COUNT_COLUMNS}
@@ -52,18 +56,22 @@ REFUSED: dict[str, dict[str, list[Any]]] = {
     },
     "left out": {"bucket": ["advanced", "no_match", "", None], "reason": ["", None]},
     "model": {"slug": ["", "botanical", None]},
-    "move": {"position": [-1, None], "step": [-1, None], "sprout_revision": [-1, None]},
-    "refresh": {"kind": ["guess", ""], "as_of": [None], "sprouts": [-1, None]},
+    "move": {
+        "position": [*NO_INTEGER, None],
+        "step": [-1, 2**15, "first", INF, None],
+        "sprout_revision": [*NO_INTEGER, None],
+    },
+    "refresh": {"kind": ["guess", ""], "as_of": [None], "sprouts": [*NO_INTEGER, None]},
     "rule": {"id": ["", None]},
     "run": {
         "kind": ["promotion", "", None],
         "trigger": ["cron", "", None, "schedule"],
         "status": ["running", "", None],
         "logical_date": ["2026-01-05"],
-        "batch_size": [0, -1, None],
-        "cursor": [-1, 1, "last"],
-        "evaluated": [-1, None],
-    },
+        "batch_size": [0, *NO_INTEGER, None],
+    }
+    | {column: [*NO_INTEGER, None] for column in RUN_COUNTERS}
+    | {"cursor": [1, *NO_INTEGER, None]},
     "schedule": {"id": [0, 2]},
     "seal": {
         "number": [0, -1, None],

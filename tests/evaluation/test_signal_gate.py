@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from advancement.evaluation.explain import explain
+from advancement.evaluation.plan import make_plan
 from advancement.models import LeftOut, Run, SignalRefresh
+from advancement.models.runs import RunTrigger
+from advancement.runs.start import RunRequest, start_run
 from tests.criteria.cast import make_rule
 from tests.factories import add_rule, add_rules, make_sprout, planned_run, refreshed
 
@@ -83,6 +86,58 @@ def test_a_model_that_is_gone_from_the_totals_has_collapsed() -> None:
     refreshed({})
     reason = stopped(planned_run())["a-rule"]
     assert reason.startswith("The total of citations over all botanical sprouts fell from 700 to 0")
+
+
+FELL = {"botanical": {"reference_count": 12}}
+FORMER = {"botanical": {"reference_count": 700}}
+
+
+@pytest.mark.parametrize("repeats", [1, 5])
+def test_repeating_the_refresh_does_not_make_a_collapse_normal(repeats: int) -> None:
+    add_rule("citations >= 3")
+    make_sprout(signals={"citations": 3})
+    then = refreshed(FORMER, hours_ago=24).finished_at
+    for hours_ago in range(repeats, -1, -1):
+        refreshed(FELL, hours_ago=hours_ago)
+    reason = stopped(planned_run())["a-rule"]
+    assert f"fell from 700 to 12 since the refresh of {then:%Y-%m-%d %H:%M} UTC" in reason
+
+
+def test_a_day_later_the_figures_are_taken_as_they_are() -> None:
+    add_rule("citations >= 3")
+    make_sprout(signals={"citations": 3})
+    for totals, hours_ago in ((FORMER, 48), (FELL, 24), (FELL, 0)):
+        refreshed(totals, hours_ago)
+    assert stopped(planned_run()) == {}
+
+
+def test_a_total_that_has_recovered_stops_nothing() -> None:
+    add_rule("citations >= 3")
+    make_sprout(signals={"citations": 3})
+    for totals, hours_ago in ((FORMER, 24), (FELL, 1), (FORMER, 0)):
+        refreshed(totals, hours_ago)
+    assert stopped(planned_run()) == {}
+
+
+def test_a_collapse_between_two_of_many_refreshes_a_day_is_seen_by_the_night() -> None:
+    add_rule("citations >= 3")
+    make_sprout(signals={"citations": 3})
+    for hours_ago in range(30, -1, -1):
+        refreshed(FELL if hours_ago < 9 else FORMER, hours_ago)
+    assert "a-rule" in stopped(planned_run())
+
+
+def test_a_run_that_is_planned_late_is_judged_by_what_was_there_before_it() -> None:
+    add_rule("citations >= 3")
+    make_sprout(signals={"citations": 3})
+    refreshed(FORMER, hours_ago=60)
+    for hours_ago in (50, 25, 0):
+        refreshed(FELL, hours_ago)
+    run = start_run(RunRequest(), trigger=RunTrigger.COMMAND)
+    run.created_at -= timedelta(hours=55)
+    make_plan(run, run.lease_token)
+    run.refresh_from_db()
+    assert "a-rule" in stopped(run)
 
 
 def test_a_live_rule_moves_a_sprout_that_a_stopped_one_would_have_moved_first() -> None:

@@ -57,6 +57,19 @@ def test_it_refuses(fault: str, options: tuple[str, ...], refused: Refused) -> N
     assert message.endswith("Nothing of FILE was kept.")
 
 
+# Two take their time, and the way of reading is the same for all commands; the third is good for them.
+ONLY_ONCE = {"a gzip bomb", "a 100 MB line", "CSV for events"}
+
+
+@pytest.mark.parametrize("command", ["import_sprouts", "import_signals"])
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in ONLY_ONCE])
+def test_the_other_commands_refuse(command: str, fault: str, refused: Refused) -> None:
+    content, words = FAULTS[fault]
+    message = refused(command, content)
+    assert words in message
+    assert message.endswith("Nothing of FILE was kept.")
+
+
 HEADERS = {
     "no header": ("a,b,c,d,e\n1,2,3,4,5\n", "there is no header"),
     "semicolons": ("id;title;lifecycle_model;tier;created_at\n", "separated by commas"),

@@ -122,7 +122,8 @@ def test_it_refuses_signals_with(fault: str, refused: Refused) -> None:
 
 LINES = {
     "NaN": ('{"view_count": NaN}', "NaN is not a number that JSON knows"),
-    "an infinity": ('{"view_count": -Infinity}', "-Infinity is not a number that JSON knows"),
+    "infinity": ('{"view_count": Infinity}', "Infinity is not a number that JSON knows"),
+    "minus infinity": ('{"view_count": -Infinity}', "-Infinity is not a number that JSON knows"),
     "5,000 digits": ('{"view_count": ' + "9" * 5000 + "}", "a number has too many digits"),
     "deep nesting": ('{"a":' * 100_000 + "1" + "}" * 100_000, "this is nested too deep"),
     "broken JSON": ('{"sprout_id": }', "this is not valid JSON"),
@@ -155,6 +156,19 @@ CSV_LINES = {
 }
 
 
+CELLS = ("NaN", "nan", "inf", "-inf", "Infinity", "1e999", "-1e999", "9" * 400, "-" + "9" * 400)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell[:9])
+@pytest.mark.parametrize("column", ["view_count", "days_active", "quality_score", "utility_score"])
+def test_it_refuses_a_cell_of_a_table_with(cell: str, column: str, refused: Refused) -> None:
+    text = f"sprout_id,period,{column}\n{MOSS},all_time,1\n{FERN},all_time,{cell}\n"
+    message = refused("import_signals", text)
+    assert message.startswith(f"FILE, line 3: {column} is ")
+    assert message.count("\n") == 1
+    assert len(message) < 300
+
+
 @pytest.mark.parametrize("fault", CSV_LINES)
 def test_it_refuses_a_table_row_with(fault: str, refused: Refused) -> None:
     row, words = CSV_LINES[fault]
@@ -171,6 +185,15 @@ def test_it_refuses_conflicting_ids_naming_both_lines(refused: Refused) -> None:
     assert "FILE, line 3: this repeats the id of line 1 with other values; keep one of them." in message
     assert "FILE, line 4: line 3 repeats this id" in message
     assert "line 2:" not in message
+
+
+def test_it_refuses_conflicting_sprouts_but_not_repeated_ones(refused: Refused) -> None:
+    other = sprout_row(id="0b0f1a52-6a3e-4f2c-9a57-1f1b3f1c0009")
+    message = refused("import_sprouts", jsonl(sprout_row(), other, sprout_row(title="Ivy II"), other))
+    assert "FILE, line 1: line 3 repeats this id with other values; keep one of them." in message
+    assert "FILE, line 3: this repeats the id of line 1 with other values; keep one of them." in message
+    assert "line 2:" not in message
+    assert "line 4:" not in message
 
 
 def test_it_refuses_conflicting_signals_of_one_sprout_and_period(refused: Refused) -> None:

@@ -1,5 +1,6 @@
 """The commands as other programs call them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -61,6 +62,24 @@ def test_a_database_that_does_not_answer_is_named() -> None:
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("The database cannot be used")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("import_sprouts", "x.csv"),
+        ("import_rules", "no-such-file.json"),
+        ("aggregate_signals",),
+        ("show_plan", "1"),
+        ("decide_run", "1", "--discard", "--reason", "no"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_json_holds_the_sentence_of_a_command_that_has_nothing_to_report(arguments: tuple[str, ...]) -> None:
+    result = manage(*arguments, "--json", DATABASE_URL="postgres://nobody@127.0.0.1:1/none")
+    assert result.returncode == 1
+    assert json.loads(result.stdout) == {"error": result.stderr.rstrip("\n")}
+    assert result.stdout.count("\n") == 1
 
 
 def test_it_writes_to_a_database_of_its_own(tmp_path: Path) -> None:

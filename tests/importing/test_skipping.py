@@ -34,6 +34,17 @@ def test_it_keeps_the_good_rows_and_hands_back_the_bad_ones(write: Write, tmp_pa
     assert Sprout.objects.filter(title="Oak").exists()
 
 
+def test_it_writes_a_reason_for_every_bad_row_however_many_there_are(write: Write) -> None:
+    path = write(jsonl(*(event_row(id=f"e{n}", sessionId="") for n in range(2500)), event_row()))
+    result = run("import_events", path, "--skip-bad-rows")
+    assert "… and 2,400 more." in result.err
+    assert result.err.endswith(f"Every reason is in {path}.rejected.reasons.\n")
+    assert Path(f"{path}.rejected.reasons").read_text().splitlines() == [
+        f"{path}, line {n:,}: sessionId is empty; every row needs one." for n in range(1, 2501)
+    ]
+    assert UsageEvent.objects.count() == 1
+
+
 def test_the_mended_rows_can_be_imported(write: Write) -> None:
     path = write(SPROUT_HEADER + f"{NEW},Ivy,botanical,trea,2026-01-01\n")
     run("import_sprouts", path, "--skip-bad-rows")
@@ -68,6 +79,11 @@ def test_it_never_overwrites_a_file(write: Write) -> None:
     run("import_events", path, "--skip-bad-rows")
     assert Path(f"{path}.rejected").read_text() == "precious"
     assert Path(f"{path}.rejected-2").read_text() == Path(f"{path}.rejected-3").read_text()
+    assert not Path(f"{path}.rejected.reasons").exists()
+    Path(f"{path}.rejected-2").unlink()
+    run("import_events", path, "--skip-bad-rows")
+    assert not Path(f"{path}.rejected-2").exists(), "its reasons are still there"
+    assert Path(f"{path}.rejected-4.reasons").exists()
 
 
 def test_standard_input_is_handed_back_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

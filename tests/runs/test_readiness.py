@@ -1,9 +1,11 @@
-"""Whether the scheduler is judged by what it does, not by whether its processes live."""
+"""What a supervisor is told: whether the database is there, and what the scheduler does."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.utils import ConnectionHandler
 from django.test import Client
 
 from advancement.models import Schedule
@@ -40,3 +42,34 @@ def test_a_long_silence_is_named(client: Client) -> None:
 def test_without_the_built_in_schedule_nobody_is_waited_for(client: Client, settings: Any) -> None:
     settings.ADVANCEMENT_CRON = None
     assert reasons(client) == []
+
+
+def unready(client: Client) -> str:
+    """Return why the process is not ready, while it lives."""
+    assert client.get("/healthz").status_code == 200
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["status"] == "unready"
+    (reason,) = answer.json()["reasons"]
+    return str(reason)
+
+
+def test_a_database_that_is_not_migrated_is_not_ready(client: Client) -> None:
+    newest = MigrationRecorder.Migration.objects.filter(app="advancement").order_by("-id")[:1]
+    MigrationRecorder.Migration.objects.filter(pk__in=list(newest.values_list("pk", flat=True))).delete()
+    assert unready(client) == "the database is not migrated; run manage.py migrate"
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/grove.sqlite3"},
+        {"ENGINE": "django.db.backends.postgresql", "NAME": "none", "HOST": "127.0.0.1", "PORT": "1"},
+    ],
+    ids=["no such folder", "nobody listens"],
+)
+def test_a_database_that_does_not_answer_is_not_ready(
+    client: Client, monkeypatch: pytest.MonkeyPatch, elsewhere: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("advancement.views.connection", ConnectionHandler({"default": elsewhere})["default"])
+    assert unready(client) == "the database is not reachable"

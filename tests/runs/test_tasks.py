@@ -1,11 +1,13 @@
 """What the task clusters call: a tick each minute that wakes the long-running cluster up."""
 
-from datetime import UTC, datetime
+import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.cache import cache
 from django.db import OperationalError
 from django_q.brokers import get_broker
-from django_q.models import OrmQ, Schedule
+from django_q.models import OrmQ, Schedule, Task
 from django_q.signing import SignedPackage
 from pytest_django import Settings
 
@@ -98,3 +100,32 @@ def test_migrate_schedules_the_tick_each_minute_on_the_quick_cluster() -> None:
     tick = Schedule.objects.get()
     assert (tick.func, tick.schedule_type, tick.minutes) == ("advancement.tasks.tick", "I", 1)
     assert (tick.repeats, tick.cluster) == (-1, "control")
+
+
+def record(days: float, success: bool = True) -> str:
+    """Keep the record of a task as a cluster does."""
+    stopped = datetime.now(UTC) - timedelta(days=days)
+    task = Task(id=uuid.uuid4().hex, name="a task", func="advancement.tasks.tick", success=success)
+    task.started = task.stopped = stopped
+    task.save(force_insert=True)
+    return str(task.id)
+
+
+def test_a_tick_forgets_old_tasks_and_keeps_failed_ones_longer() -> None:
+    cache.clear()
+    kept = {record(0), record(6.9), record(8, success=False), record(29.9, success=False)}
+    record(7.1)
+    record(400)
+    record(30.1, success=False)
+    tasks.tick()
+    assert set(Task.objects.values_list("id", flat=True)) == kept
+
+
+def test_tasks_are_forgotten_once_an_hour() -> None:
+    cache.clear()
+    tasks.tick()
+    late = record(8)
+    tasks.tick()
+    assert Task.objects.get().pk == late
+    cache.clear()
+    assert tasks.prune_tasks() == 1

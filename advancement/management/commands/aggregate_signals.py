@@ -37,8 +37,10 @@ class Command(ConsoleCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Refresh and print the record."""
         periods = [Period(period) for period in options["periods"] or Period]
-        with self.progress("Aggregating signals"):
-            record = refresh_signals(periods=periods, as_of=options["as_of"], full=options["full"])
+        with self.phases() as progress:
+            record = refresh_signals(
+                periods=periods, as_of=options["as_of"], full=options["full"], progress=progress
+            )
         if options["json"]:
             self.print_json(_summary(record))
         else:
