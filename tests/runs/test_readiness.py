@@ -21,7 +21,7 @@ def reasons(client: Client) -> list[str]:
 
 
 def test_before_the_first_look_for_work_it_says_to_start_the_clusters(client: Client) -> None:
-    assert reasons(client) == ["the scheduler has not looked for work yet: start both task clusters"]
+    assert reasons(client) == ["the scheduler has not looked for work yet: start the task clusters"]
 
 
 def test_after_a_look_for_work_all_is_well(client: Client) -> None:
