@@ -46,7 +46,7 @@ class Receiver:
     url: str = ""
     status: int = 200
     delay: float = 0
-    trickle: float = 0
+    trickle: bytes = b""  # for ever, before the status or after it
     headers: dict[str, str] = field(default_factory=dict)
     answer: bytes = b"ok"
     got: list[Delivery] = field(default_factory=list)
@@ -62,11 +62,11 @@ class Receiver:
                 self.send_response(receiver.status)
                 for name, value in receiver.headers.items():
                     self.send_header(name, value)
-                if receiver.trickle:
+                if not receiver.trickle.startswith(b"HTTP"):
                     self.flush_headers()
                 while receiver.trickle:
-                    self.wfile.write(b"X-Padding: x\r\n")
-                    time.sleep(receiver.trickle)
+                    self.wfile.write(receiver.trickle)
+                    time.sleep(0.05)
                 self.end_headers()
                 self.wfile.write(receiver.answer)
 
