@@ -166,6 +166,8 @@ def _sprouts(count: int) -> str:
 
 def _by_rule(summary: Mapping[str, Any]) -> str:
     lines = [_rule_line(line) for line in summary["by_rule"]]
+    if not lines:
+        return ""
     more = len(lines) - _MOST_RULES
     return "\n".join(["By rule:", *lines[:_MOST_RULES], *([f"- and {more:,} more"] if more > 0 else [])])
 

@@ -19,6 +19,9 @@ from pytest_django import Settings
 from advancement.models import OutboxMessage
 from tests.database.rows import saved
 from tests.factories import CREATED
+from tests.runs.conftest import beside
+
+__all__ = ["beside"]
 
 SECRET = "a-long-random-value"
 ADDRESSES = ["ada@example.org", "ben@example.org"]

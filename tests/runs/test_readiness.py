@@ -1,6 +1,6 @@
-"""Whether the scheduler is judged by what it does, not by whether its processes live."""
+"""Whether scheduler and outbox are judged by what they do, not by whether their processes live."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ from django.test import Client
 
 from advancement.models import Schedule
 from advancement.tasks import tick
+from tests.notifications.conftest import make_message
 
 pytestmark = pytest.mark.django_db
 
@@ -39,4 +40,36 @@ def test_a_long_silence_is_named(client: Client) -> None:
 
 def test_without_the_built_in_schedule_nobody_is_waited_for(client: Client, settings: Any) -> None:
     settings.ADVANCEMENT_CRON = None
+    assert reasons(client) == []
+
+
+def ago(**duration: float) -> datetime:
+    return datetime.now(UTC) - timedelta(**duration)
+
+
+def test_a_message_that_has_waited_for_more_than_an_hour_is_named(client: Client) -> None:
+    tick()
+    make_message(waiting_since=ago(minutes=59), key="run-1-succeeded")
+    assert reasons(client) == []
+    make_message(waiting_since=ago(minutes=61))
+    (reason,) = reasons(client)
+    assert reason == (
+        "outbox stuck: 1 waiting for more than an hour; start the task cluster notifications, "
+        "see the errors under Outbox messages in the admin, and try again there"
+    )
+
+
+def test_a_message_that_was_given_up_is_named_for_a_day(client: Client) -> None:
+    tick()
+    make_message(status="failed", failed_at=ago(hours=25), key="run-1-succeeded")
+    assert reasons(client) == []
+    make_message(status="failed", failed_at=ago(hours=23))
+    make_message(waiting_since=ago(hours=2), key="run-2-succeeded")
+    (reason,) = reasons(client)
+    assert "1 waiting for more than an hour and 1 given up in the last 24 hours;" in reason
+
+
+def test_messages_that_were_sent_are_no_reason_to_worry(client: Client) -> None:
+    tick()
+    make_message(status="sent", sent_at=ago(hours=1))
     assert reasons(client) == []
