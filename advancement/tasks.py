@@ -17,7 +17,7 @@ RUNS_CLUSTER: Final = "runs"
 NOTIFICATIONS_CLUSTER: Final = "notifications"
 
 # No message is begun after that, so that the last one ends before the cluster ends the task.
-_SENDING_SECONDS: Final = 30.0
+_SENDING_SECONDS: Final = 20.0
 
 
 def tick() -> bool:

@@ -17,11 +17,6 @@ from advancement.models.runs import RunKind, RunStatus
 _MOST_RULES: Final = 20
 _MOST_CHARACTERS: Final = 1_000
 
-_COUNTS: Final = (
-    *("evaluated", "advanced", "no_match", "no_signals", "held"),
-    *("invalid", "blocked", "skipped", "failed"),
-)
-
 
 @dataclass(frozen=True)
 class Message:
@@ -108,8 +103,9 @@ def _fields(run: Run, kind: str, summary: Mapping[str, Any], url: str | None) ->
         "run": str(run.pk),
         "status": run.status,
         "date": day.isoformat() if day else None,
-        "counts": {name: summary[name] for name in _COUNTS if name in summary},
-        "by_rule": [{**line, "url": _rule_url(line["rule"])} for line in summary["by_rule"]],
+        # Whatever is counted, which differs by kind of run; a switch is no count.
+        "counts": {name: value for name, value in summary.items() if type(value) is int},
+        "by_rule": [{**line, "url": _rule_url(line["rule"])} for line in summary.get("by_rule", [])],
         "url": url,
         **({"error": run.error} if run.error else {}),
         **({"held_because": run.held_because} if run.held_because else {}),
@@ -165,7 +161,7 @@ def _sprouts(count: int) -> str:
 
 
 def _by_rule(summary: Mapping[str, Any]) -> str:
-    lines = [_rule_line(line) for line in summary["by_rule"]]
+    lines = [_rule_line(line) for line in summary.get("by_rule", [])]
     if not lines:
         return ""
     more = len(lines) - _MOST_RULES

@@ -80,29 +80,36 @@ def _post(url: SplitResult, body: bytes, headers: Mapping[str, str]) -> int:
     try:
         with _connected(targets, deadline) as raw, _secured(raw, url.scheme, host) as connected:
             connected.settimeout(READ_SECONDS)
-            return _exchange(connected, url, path, body, headers)
+            with _answer(connected, url, path, body, headers) as answer:
+                # A head that the deadline cut off looks like a whole one.
+                if _is_over(deadline):
+                    raise TimeoutError
+                # The status says all; the rest is read so that the receiver is not cut off.
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    answer.read(_MOST_READ)
+                return answer.status
     except ssl.SSLCertVerificationError as error:
         raise NotDelivered(f"The certificate of {host} is not valid: {error.verify_message}.") from None
     except (OSError, http.client.HTTPException) as error:
-        if isinstance(error, TimeoutError) or time.monotonic() >= deadline - 0.1:
+        if isinstance(error, TimeoutError) or _is_over(deadline):
             raise NotDelivered("The receiver did not answer in time.") from None
         raise NotDelivered(f"The receiver cannot be talked to: {_reason(error)}.") from None
 
 
-def _exchange(
+def _is_over(deadline: float) -> bool:
+    return time.monotonic() >= deadline - 0.1
+
+
+def _answer(
     connected: socket.socket, url: SplitResult, path: str, body: bytes, headers: Mapping[str, str]
-) -> int:
-    """Send the request over a connection that stands and return the answer's status."""
+) -> http.client.HTTPResponse:
+    """Send the request over a connection that stands and return the answer, its head read."""
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
     connection = kind(url.hostname or "", url.port)
     connection.sock = connected
     connection.auto_open = 0  # it would look the name up again
     connection.request("POST", path, body, dict(headers))
-    with connection.getresponse() as answer:
-        # The status says all; the rest is read so that the receiver is not cut off, but not for ever.
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            answer.read(_MOST_READ)
-        return answer.status
+    return connection.getresponse()
 
 
 @contextlib.contextmanager

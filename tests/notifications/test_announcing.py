@@ -286,7 +286,9 @@ def test_an_announcement_takes_as_many_queries_for_one_recipient_as_for_many(
 def test_long_lists_and_texts_are_shortened() -> None:
     run = saved(run_values(kind="rollback", advanced=12, requested_by="ada", reason="x" * 5000 + "\x1b"))
     line = {"rule": "a-rule", "version": 1, "from": "sprout", "to": "sapling", "count": 2}
-    announce(run, lambda run: {**summarise(run), "by_rule": [line] * 30})
+    by_rule = [{**line, "rule": None, "from": "tree"}, *[line] * 29]
+    announce(run, lambda run: {**summarise(run), "by_rule": by_rule})
     assert len(text()) < 4500
+    assert "By rule:\n- tree → sapling: 2\n- a-rule, version 1, sprout → sapling: 2 – https://" in text()
     assert "- and 10 more\n" in text()
     assert "x…" in text()

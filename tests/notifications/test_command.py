@@ -79,6 +79,14 @@ def test_programs_get_one_object(receiver: Receiver, arguments: tuple[str, ...])
     assert result["error"] == "The receiver answered 404 Not Found."
 
 
+def test_an_e_mail_that_is_printed_does_not_come_between_programs_and_their_object() -> None:
+    ended = send(None, "--json", "--test", NOTIFY_EMAILS=ADDRESSES[0])
+    assert ended.code == 0
+    assert ended.json["sent"] == 1
+    assert "Subject: Grove Console: a test" in ended.err
+    assert "Subject: Grove Console: a test" in send(None, "--test", NOTIFY_EMAILS=ADDRESSES[0]).out
+
+
 def test_without_a_channel_there_is_nothing_to_test() -> None:
     ended = send(None, "--test")
     assert (ended.code, ended.out) == (1, "")

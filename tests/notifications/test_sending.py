@@ -1,6 +1,5 @@
 """What becomes of a message: sent by one of many senders, tried again later, given up, tried by hand."""
 
-import time
 from datetime import timedelta
 from threading import Barrier
 from typing import Any
@@ -26,13 +25,22 @@ from advancement.notifications.send import send_due
 from tests.factories import add_rule, finished_run
 from tests.notifications.conftest import (
     ADDRESSES,
+    SECRET,
     MailServer,
     Receiver,
     let_time_pass,
     make_message,
     message_values,
 )
-from tests.runs.conftest import Beside, needs_postgresql, open_transaction, plant
+from tests.runs.conftest import (
+    Beside,
+    kill,
+    needs_postgresql,
+    open_transaction,
+    plant,
+    start_manage,
+    wait_until,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -209,6 +217,28 @@ def test_a_sender_that_died_is_replaced_when_its_lease_has_expired(receiver: Rec
     assert standing().attempts == 2
 
 
+def test_a_sender_that_is_killed_while_it_sends_leads_to_a_second_delivery_with_the_same_id(
+    receiver: Receiver,
+) -> None:
+    make_message()
+    receiver.delay = 60
+    sender = start_manage(
+        "send_notifications",
+        NOTIFY_WEBHOOK_URL=receiver.url,
+        NOTIFY_WEBHOOK_SECRET=SECRET,
+        NOTIFY_WEBHOOK_ALLOW_PRIVATE="1",
+    )
+    wait_until(lambda: receiver.got)
+    kill(sender)
+    assert (standing().status, standing().attempts) == ("pending", 1)
+    assert send_all() == [], "its lease has not expired"
+    receiver.delay = 0
+    let_time_pass()
+    assert send_all() == ["sent"]
+    first, second = receiver.got
+    assert first.headers["X-Grove-Delivery"] == second.headers["X-Grove-Delivery"]
+
+
 def test_a_sender_that_wakes_up_late_changes_nothing_any_more(
     receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -269,9 +299,7 @@ def test_a_sender_begins_no_message_after_its_time(receiver: Receiver) -> None:
     receiver.delay = 0.3
     for number in range(5):
         make_message(key=f"run-{number}-succeeded")
-    started = time.monotonic()
     sent = list(send_due(seconds=0.4))
-    assert time.monotonic() - started < 2
     assert 1 <= len(sent) < 5
     assert something_to_send()
 

@@ -1,5 +1,7 @@
 """Send the notifications that are due, or a test through every channel."""
 
+import contextlib
+import sys
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -26,7 +28,9 @@ class Command(ConsoleCommand):
         """Send, report each result, and fail when a message was not delivered."""
         if options["test"] and not recipients():
             raise CommandError("No channel is configured: set NOTIFY_EMAILS or NOTIFY_WEBHOOK_URL.")
-        results = send_test() if options["test"] else list(send_due())
+        # Under DEBUG e-mails are printed, where with --json nothing else may be.
+        with contextlib.redirect_stdout(sys.stderr if options["json"] else sys.stdout):
+            results = send_test() if options["test"] else list(send_due())
         missed = [result for result in results if not result.delivered]
         if options["json"]:
             self.print_json(
