@@ -76,18 +76,26 @@ def _post(url: SplitResult, body: bytes, headers: Mapping[str, str]) -> int:
     host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
     allowed = settings.NOTIFY_WEBHOOK_ALLOW_PRIVATE
     targets = resolve(host, port, timeout=CONNECT_SECONDS, allow_private=allowed)
-    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    with (
+        _failures_in_words(host, deadline),
+        _connected(targets, deadline) as raw,
+        _secured(raw, url.scheme, host) as connected,
+        _answer(connected, url, body, headers) as answer,
+    ):
+        # A head that the deadline cut off looks like a whole one.
+        if _is_over(deadline):
+            raise TimeoutError
+        # The status says all; the rest is read so that the receiver is not cut off.
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            answer.read(_MOST_READ)
+        return answer.status
+
+
+@contextlib.contextmanager
+def _failures_in_words(host: str, deadline: float) -> Iterator[None]:
+    """Turn what goes wrong on a connection into NotDelivered."""
     try:
-        with _connected(targets, deadline) as raw, _secured(raw, url.scheme, host) as connected:
-            connected.settimeout(READ_SECONDS)
-            with _answer(connected, url, path, body, headers) as answer:
-                # A head that the deadline cut off looks like a whole one.
-                if _is_over(deadline):
-                    raise TimeoutError
-                # The status says all; the rest is read so that the receiver is not cut off.
-                with contextlib.suppress(OSError, http.client.HTTPException):
-                    answer.read(_MOST_READ)
-                return answer.status
+        yield
     except ssl.SSLCertVerificationError as error:
         raise NotDelivered(f"The certificate of {host} is not valid: {error.verify_message}.") from None
     except (OSError, http.client.HTTPException) as error:
@@ -101,9 +109,11 @@ def _is_over(deadline: float) -> bool:
 
 
 def _answer(
-    connected: socket.socket, url: SplitResult, path: str, body: bytes, headers: Mapping[str, str]
+    connected: socket.socket, url: SplitResult, body: bytes, headers: Mapping[str, str]
 ) -> http.client.HTTPResponse:
     """Send the request over a connection that stands and return the answer, its head read."""
+    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    connected.settimeout(READ_SECONDS)
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
     connection = kind(url.hostname or "", url.port)
     connection.sock = connected
