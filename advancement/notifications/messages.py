@@ -110,6 +110,7 @@ def _fields(run: Run, kind: str, summary: Mapping[str, Any], url: str | None) ->
         **({"error": run.error} if run.error else {}),
         **({"held_because": run.held_because} if run.held_because else {}),
         **({"requested_by": run.requested_by} if run.requested_by else {}),
+        **({"decided_by": run.decided_by} if run.decided_by else {}),
         **({"reason": run.reason} if run.reason else {}),
     }
 
@@ -121,7 +122,9 @@ def _advanced(run: Run, summary: Mapping[str, Any]) -> tuple[str, list[str]]:
 
 def _rolled_back(run: Run, summary: Mapping[str, Any]) -> tuple[str, list[str]]:
     headline = f"{_sprouts(run.advanced)} rolled back in {_name(run)}"
-    who = f"By {_shown(run.requested_by)}. " if run.requested_by else ""
+    # Who confirmed it answers for it, whoever planned it.
+    by = run.decided_by or run.requested_by
+    who = f"By {_shown(by)}. " if by else ""
     return headline, [f"{who}Reason: {_shown(run.reason)}", _by_rule(summary)]
 
 
