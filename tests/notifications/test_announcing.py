@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import F
 from pytest_django import Settings
@@ -11,7 +12,6 @@ from advancement import tasks
 from advancement.models import AdvancementEvent, OutboxMessage, Run
 from advancement.notifications import outbox
 from advancement.notifications.outbox import announce
-from advancement.runs.guardrails import approve
 from advancement.runs.lease import MOST_ATTEMPTS
 from advancement.runs.schedule import resume_abandoned
 from advancement.runs.summary import summarise
@@ -176,8 +176,7 @@ def test_a_held_run_says_why_and_what_to_do_and_once_approved_what_moved(setting
     assert text().startswith(f"Run {run.pk} is held by a guardrail.\n\nNothing was changed. It would move 2")
     assert f"manage.py decide_run {run.pk} --approve or --discard" in text()
     assert OutboxMessage.objects.filter(channel="webhook").get().fields["held_because"] == run.held_because
-    approve(run.pk, by="operator", reason="fine")
-    resume_abandoned()
+    call_command("decide_run", str(run.pk), "--approve", "--reason", "fine")
     assert keys() == [f"run-{run.pk}-held", f"run-{run.pk}-succeeded"]
 
 
