@@ -12,12 +12,18 @@ from django_q.models import Task
 from django_q.tasks import async_task
 
 from advancement.database.clock import database_now
+from advancement.notifications.outbox import something_to_send
+from advancement.notifications.send import send_due
 from advancement.runs.schedule import note_tick, something_to_do, work_off
 from advancement.runs.sealing import seal_ended_runs
 
 logger = logging.getLogger(__name__)
 
-RUNS_CLUSTER = "runs"
+RUNS_CLUSTER: Final = "runs"
+NOTIFICATIONS_CLUSTER: Final = "notifications"
+
+# No message is begun after that, so that the last one ends before the cluster ends the task.
+_SENDING_SECONDS: Final = 20.0
 
 # How long the clusters' records of their tasks are kept; what a run did stands in our own tables.
 KEEP_SUCCEEDED: Final = timedelta(days=7)
@@ -26,23 +32,24 @@ _PRUNE_EVERY: Final = timedelta(hours=1)
 
 
 def tick() -> bool:
-    """Once a minute, on the quick cluster: wake up the long-running one when something is due.
+    """Once a minute, on the quick cluster: wake up the others when something is due for them.
 
-    Idempotent; returns whether it woke it up. Wake-ups do not pile up while that cluster is away. Runs
+    Idempotent; returns whether it woke one up. Wake-ups do not pile up while a cluster is away. Runs
     whose worker died before it sealed them are sealed here.
     """
     try:
-        due = something_to_do()
+        run_due, message_due = something_to_do(), something_to_send()
         note_tick()
         prune_tasks()
     except DatabaseError as error:  # a migration is still to come, or the server is away
         logger.error("The schedule cannot be looked at: %s", str(error).partition("\n")[0])
         return False
     seal_ended_runs()
-    if not due or get_broker(RUNS_CLUSTER).queue_size() > 0:
-        return False
-    async_task("advancement.tasks.work", cluster=RUNS_CLUSTER, task_name="advancement work")
-    return True
+    woken = [
+        run_due and _wake_up(RUNS_CLUSTER, "work"),
+        message_due and _wake_up(NOTIFICATIONS_CLUSTER, "send_notifications"),
+    ]
+    return any(woken)
 
 
 def work() -> list[str]:
@@ -60,3 +67,15 @@ def prune_tasks() -> int:
     now = database_now()
     old = Q(success=True, stopped__lt=now - KEEP_SUCCEEDED) | Q(success=False, stopped__lt=now - KEEP_FAILED)
     return int(Task.objects.filter(old).delete()[0])
+
+
+def send_notifications() -> list[str]:
+    """On the cluster that talks to receivers: send what is due, as long as there is time."""
+    return [f"{result.message} {result.status}" for result in send_due(seconds=_SENDING_SECONDS)]
+
+
+def _wake_up(cluster: str, task: str) -> bool:
+    if get_broker(cluster).queue_size() > 0:
+        return False
+    async_task(f"advancement.tasks.{task}", cluster=cluster, task_name=f"advancement {task}")
+    return True

@@ -8,6 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from advancement.database.triggers import missing_triggers
+from advancement.notifications.outbox import outbox_fault
 from advancement.runs.schedule import scheduler_fault
 
 
@@ -28,11 +29,11 @@ def readyz(request: HttpRequest) -> JsonResponse:
         if pending:
             return _unready("the database is not migrated; run manage.py migrate")
         missing = missing_triggers(connection)
-        fault = scheduler_fault()
+        faults = [scheduler_fault(), outbox_fault()]
     except django.db.Error:
         return _unready("the database is not reachable")
     reasons = [f"triggers missing: {', '.join(missing)}; run manage.py migrate"] if missing else []
-    reasons += [fault] if fault else []
+    reasons += [fault for fault in faults if fault]
     return JsonResponse({"status": "degraded" if reasons else "ok", "reasons": reasons})
 
 

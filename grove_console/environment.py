@@ -4,12 +4,15 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
 import environ
 from croniter import CroniterError, croniter
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
 T = TypeVar("T")
 
@@ -32,14 +35,20 @@ def load(dotenv: Path) -> Mapping[str, str]:
     return {name: value.strip() for name, value in values.items() if value.strip()}
 
 
-def read(values: Mapping[str, str], name: str, parse: Callable[[str], T], default: T) -> T:
-    """Parse one variable; raise ImproperlyConfigured with a sentence that names it."""
+def read(
+    values: Mapping[str, str], name: str, parse: Callable[[str], T], default: T, *, secret: bool = False
+) -> T:
+    """Parse one variable; raise ImproperlyConfigured with a sentence that names it.
+
+    The sentence shows the value as well, unless it is a secret.
+    """
     if name not in values:
         return default
     try:
         return parse(values[name])
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name}={values[name]!r} is not usable: {error}") from None
+        shown = name if secret else f"{name}={values[name]!r}"
+        raise ImproperlyConfigured(f"{shown} is not usable: {error}") from None
 
 
 def boolean(text: str) -> bool:
@@ -144,3 +153,70 @@ def database(text: str) -> dict[str, Any]:
     if not config.get("NAME"):
         raise ValueError("it names no database; end it with /name.")
     return config
+
+
+def sender(text: str) -> str:
+    """Parse an e-mail address that may have a name: `Grove <grove@example.org>`."""
+    return _mail_address(text, parseaddr(text)[1], "as in grove@example.org or Grove <grove@example.org>.")
+
+
+def mail_addresses(text: str) -> list[str]:
+    """Parse a comma-separated list of e-mail addresses, each kept once."""
+    found = [_mail_address(part, part, "separated by commas.") for part in names(text)]
+    if not found:
+        raise ValueError("name at least one e-mail address.")
+    return list(dict.fromkeys(found))
+
+
+def _mail_address(text: str, address: str, form: str) -> str:
+    try:
+        validate_email(address if text.isprintable() else "")
+    except ValidationError:
+        raise ValueError(f"{text!r} is not an e-mail address; write such, {form}") from None
+    return text
+
+
+def mail_server(text: str) -> dict[str, Any]:
+    """Parse the address of a mail server: smtp://…, smtp+tls://… (STARTTLS) or smtp+ssl://…"""
+    try:
+        config: dict[str, Any] = dict(environ.Env.email_url_config(text))
+    except Exception:  # its messages show the address, which holds a password
+        raise ValueError("write smtp+tls://user:password@host:587, or smtp:// or smtp+ssl://.") from None
+    if text.startswith("smtp") and not config["EMAIL_HOST"]:
+        raise ValueError("it names no host; write smtp+tls://user:password@host:587.")
+    usual = 465 if config.get("EMAIL_USE_SSL") else 587 if config.get("EMAIL_USE_TLS") else 25
+    return config | {"EMAIL_PORT": config["EMAIL_PORT"] or usual}
+
+
+def base_address(text: str) -> str:
+    """Parse the address under which people reach the console; return it without a slash at its end."""
+    parts = _web_address(text, "https://console.example.org")
+    if parts.query:
+        raise ValueError("it must end before any ?, as in https://console.example.org.")
+    return text.rstrip("/")
+
+
+def webhook_address(text: str) -> str:
+    """Parse the address of a receiver of webhooks."""
+    _web_address(text, "https://hooks.example.org/grove")
+    return text
+
+
+def _web_address(text: str, example: str) -> SplitResult:
+    """Return the parts of an http(s) address without credentials or fragment."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and _is_host(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port that is none, or of brackets that do not match
+        usable = False
+    if not usable or not text.isascii() or re.search(r"[\s\x00-\x1f\x7f]", text):
+        raise ValueError(f"write an http(s) address in ASCII, as in {example}.")
+    if "@" in parts.netloc:
+        raise ValueError("it must not hold a user or a password.")
+    if "#" in text:
+        raise ValueError("leave out what follows the #.")
+    return parts
+
+
+def _is_host(name: str | None) -> bool:
+    return bool(name) and len(name or "") <= 253 and not re.search(r"\.\.|[^.]{64}", name or "")

@@ -37,6 +37,43 @@ ADVANCEMENT_MAX_SIGNAL_AGE = parse.read(
 # How long a worker that no longer reports is waited for before another takes its run over.
 ADVANCEMENT_LEASE = parse.read(_values, "ADVANCEMENT_LEASE", parse.lease, parse.duration("2m"))
 
+# --- Notifications -------------------------------------------------------------------------------
+# The base of links in messages; without it they name a run without a link.
+CONSOLE_URL = parse.read(_values, "CONSOLE_URL", parse.base_address, "")
+_nobody: list[str] = []
+NOTIFY_EMAILS = parse.read(_values, "NOTIFY_EMAILS", parse.mail_addresses, _nobody)
+if NOTIFY_EMAILS and not DEBUG and "EMAIL_URL" not in _values:
+    raise ImproperlyConfigured(
+        "NOTIFY_EMAILS is set, and EMAIL_URL is not. Name the mail server in EMAIL_URL, "
+        "as in smtp+tls://user:password@mail.example.org:587, or leave NOTIFY_EMAILS empty."
+    )
+_mail: dict[str, Any] = parse.read(
+    _values,
+    "EMAIL_URL",
+    parse.mail_server,
+    parse.mail_server("consolemail://" if DEBUG else "dummymail://"),
+    secret=True,
+)
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_HOST = _mail["EMAIL_HOST"] or "localhost"
+EMAIL_PORT = _mail["EMAIL_PORT"]
+EMAIL_HOST_USER = _mail["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS = bool(_mail.get("EMAIL_USE_TLS", False))
+EMAIL_USE_SSL = bool(_mail.get("EMAIL_USE_SSL", False))
+EMAIL_FILE_PATH = _mail["EMAIL_FILE_PATH"] or None
+EMAIL_TIMEOUT = 5
+DEFAULT_FROM_EMAIL = parse.read(_values, "DEFAULT_FROM_EMAIL", parse.sender, "grove-console@localhost")
+NOTIFY_WEBHOOK_URL = parse.read(_values, "NOTIFY_WEBHOOK_URL", parse.webhook_address, "", secret=True)
+NOTIFY_WEBHOOK_SECRET = _values.get("NOTIFY_WEBHOOK_SECRET", "")
+if NOTIFY_WEBHOOK_URL and not NOTIFY_WEBHOOK_SECRET:
+    raise ImproperlyConfigured(
+        "NOTIFY_WEBHOOK_URL is set, and NOTIFY_WEBHOOK_SECRET is not. Put a long random value there, "
+        "with which the receiver checks the signature, or leave NOTIFY_WEBHOOK_URL empty."
+    )
+# For a receiver in one's own network; otherwise only public addresses are connected to.
+NOTIFY_WEBHOOK_ALLOW_PRIVATE = parse.read(_values, "NOTIFY_WEBHOOK_ALLOW_PRIVATE", parse.boolean, False)
+
 # --- Database ------------------------------------------------------------------------------------
 DATABASE_TRANSACTION_POOLER = parse.read(_values, "DATABASE_TRANSACTION_POOLER", parse.boolean, False)
 _database: dict[str, Any] = parse.read(
@@ -142,9 +179,9 @@ if not DEBUG:
         CSRF_COOKIE_SECURE = True
 
 # --- Task clusters -------------------------------------------------------------------------------
-# `control` wakes up every minute and must stay quick; `runs` does the long work. Redelivery comes
-# `retry` seconds after a task was fetched, so retry must exceed
-# timeout × (1 + ceil((queue_limit + 1) / workers)).
+# `control` wakes up every minute and must stay quick; `runs` does the long work; `notifications` talks
+# to receivers that may be slow or dead. Redelivery comes `retry` seconds after a task was fetched, so
+# retry must exceed timeout × (1 + ceil((queue_limit + 1) / workers)).
 _LONGEST_RUN = 4 * 3600
 Q_CLUSTER: dict[str, Any] = {
     "name": "control",
@@ -164,7 +201,10 @@ Q_CLUSTER: dict[str, Any] = {
     "guard_cycle": 0.5,
     "cache": "default",
     "label": "Task clusters",
-    "ALT_CLUSTERS": {"runs": {"timeout": _LONGEST_RUN, "retry": 4 * _LONGEST_RUN, "max_attempts": 1}},
+    "ALT_CLUSTERS": {
+        "runs": {"timeout": _LONGEST_RUN, "retry": 4 * _LONGEST_RUN, "max_attempts": 1},
+        "notifications": {"timeout": 60, "retry": 240, "max_attempts": 1},
+    },
 }
 
 LOGGING = {

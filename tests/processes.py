@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-_OURS = ("ADVANCEMENT_", "DATABASE_", "SECURE_", "Q_CLUSTER_")
-_OUR_NAMES = {"ALLOWED_HOSTS", "BEHIND_HTTPS_PROXY", "CSRF_TRUSTED_ORIGINS", "DEBUG", "SECRET_KEY"}
+_OURS = ("ADVANCEMENT_", "DATABASE_", "NOTIFY_", "SECURE_", "Q_CLUSTER_")
+_OUR_NAMES = {
+    *("ALLOWED_HOSTS", "BEHIND_HTTPS_PROXY", "CONSOLE_URL", "CSRF_TRUSTED_ORIGINS"),
+    *("DEBUG", "DEFAULT_FROM_EMAIL", "EMAIL_URL", "SECRET_KEY"),
+}
 
 
 def environment(**settings: str) -> dict[str, str]:

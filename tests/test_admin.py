@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.sites import all_sites
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.contrib.staticfiles import finders
 from django.test import Client
 from django.urls import reverse
@@ -21,6 +21,7 @@ from advancement.models import (
     Hold,
     LeftOut,
     LifecycleModel,
+    OutboxMessage,
     RuleVersion,
     Run,
     SignalAggregation,
@@ -30,12 +31,14 @@ from advancement.models import (
     UsageEvent,
 )
 from tests.factories import add_model, add_rule, finished_run, make_sprout
+from tests.notifications.conftest import make_message
 
 FACTS = [
     AdvancementEvent,
     AdvancementRule,
     Hold,
     LeftOut,
+    OutboxMessage,
     RuleVersion,
     Run,
     SignalAggregation,
@@ -83,6 +86,7 @@ def grove() -> Sprout:
         id="an-event", sprout=sprout, event_type="sprout_viewed", created_at=NOW, session_id="s"
     )
     Hold.objects.create(sprout=sprout, reason="wait", set_at=NOW, set_by="root")
+    make_message()
     return sprout
 
 
@@ -204,6 +208,39 @@ def test_slugs_are_chosen_once(superuser: Client) -> None:
         "draft",
         "First",
     )
+
+
+def _try_again(client: Client, *messages: OutboxMessage) -> str:
+    selected = [str(message.pk) for message in messages]
+    data = {"action": "try_again_now", "_selected_action": selected}
+    return client.post(_url(OutboxMessage, "changelist"), data, follow=True).text
+
+
+def test_messages_that_were_given_up_are_tried_again_from_their_list(superuser: Client) -> None:
+    given_up = make_message(status="failed", failed_at=NOW, attempts=12)
+    sent = make_message(status="sent", sent_at=NOW, key="run-1-succeeded")
+    page = _try_again(superuser, given_up, sent)
+    assert "1 of 2 messages will be sent within a minute." in page
+    assert set(OutboxMessage.objects.values_list("pk", "status", "attempts")) == {
+        (given_up.pk, "pending", 0),
+        (sent.pk, "sent", 0),
+    }
+
+
+def test_who_may_only_look_at_messages_cannot_try_them_again(client: Client) -> None:
+    given_up = make_message(status="failed", failed_at=NOW, attempts=12)
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_outboxmessage"))
+    client.force_login(viewer)
+    assert "run-12-succeeded" in client.get(_url(OutboxMessage, "changelist")).text
+    _try_again(client, given_up)
+    given_up.refresh_from_db()
+    assert given_up.status == "failed"
+
+    viewer.user_permissions.add(Permission.objects.get(codename="change_outboxmessage"))
+    _try_again(client, given_up)
+    given_up.refresh_from_db()
+    assert given_up.status == "pending"
 
 
 def test_somebody_without_permissions_sees_no_records(client: Client) -> None:

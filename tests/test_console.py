@@ -1,4 +1,4 @@
-"""`manage.py console` for real: the web answers, both clusters work, and all end together."""
+"""`manage.py console` for real: the web answers, the clusters work, and all end together."""
 
 import contextlib
 import os
@@ -22,7 +22,10 @@ from tests.processes import ROOT, environment, manage, sqlite
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 PATIENCE = 60.0
-ENQUEUE = "from django_q.tasks import async_task; async_task('advancement.tasks.work', cluster='runs')"
+TASKS = {"runs": "advancement.tasks.work", "notifications": "advancement.tasks.send_notifications"}
+ENQUEUE = "from django_q.tasks import async_task as task; " + "; ".join(
+    f"task('{function}', cluster='{cluster}')" for cluster, function in TASKS.items()
+)
 
 
 @dataclass
@@ -140,7 +143,8 @@ def test_the_console_serves_works_and_ends_as_a_whole(
     assert console.get("no-such-page")[0] == 404
 
     assert manage("shell", "--no-imports", "-c", ENQUEUE, **settings).returncode == 0
-    expected = {("advancement.tasks.tick", "control"), ("advancement.tasks.work", "runs")}
+    expected = {("advancement.tasks.tick", "control")}
+    expected |= {(function, cluster) for cluster, function in TASKS.items()}
     assert _until(lambda: expected <= _done(tmp_path)), _done(tmp_path)
 
     assert len(console.family()) > 4

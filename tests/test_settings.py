@@ -42,6 +42,24 @@ BROKEN: list[tuple[Any, str]] = [
     (environment.daily_cron, "0 2,14 * * *"),
     (environment.daily_cron, "0 0 2 * * *"),
     (environment.daily_cron, "0 2 30 2 *"),
+    (environment.sender, "grove"),
+    (environment.sender, "Grove <grove>"),
+    (environment.mail_addresses, "ada@example.org, ben"),
+    (environment.mail_addresses, "Ada <ada@example.org>"),
+    (environment.mail_addresses, ","),
+    (environment.base_address, "console.example.org"),
+    (environment.base_address, "ftp://console.example.org"),
+    (environment.base_address, "https://console.example.org/?page=1"),
+    (environment.base_address, "https://user:password@console.example.org"),
+    (environment.webhook_address, "https://"),
+    (environment.webhook_address, "https://hooks.example.org:port/"),
+    (environment.webhook_address, "https://hooks.example.org:0/"),
+    (environment.webhook_address, "https://hooks..example.org/"),
+    (environment.webhook_address, "https://hooks.example.org/#part"),
+    (environment.webhook_address, "https://hooks.example.org/a b"),
+    (environment.webhook_address, "https://user@hooks.example.org/"),
+    (environment.webhook_address, "file:///etc/passwd"),
+    (environment.webhook_address, "https://[::1/"),
     (environment.database, "grove.sqlite3"),
     (environment.database, "sqlite:////tmp/grove.sqlite3?foo=bar"),
     (environment.database, "mysql://localhost/grove"),
@@ -77,6 +95,10 @@ def test_a_broken_value_is_refused_with_a_sentence_that_names_the_variable(parse
         (environment.duration, "48h", timedelta(hours=48)),
         (environment.duration, "90 m", timedelta(minutes=90)),
         (environment.duration, "0", timedelta(0)),
+        (environment.sender, "Grove <grove@example.org>", "Grove <grove@example.org>"),
+        (environment.mail_addresses, "a@x.org, b@x.org,a@x.org", ["a@x.org", "b@x.org"]),
+        (environment.base_address, "https://x.org/grove/", "https://x.org/grove"),
+        (environment.webhook_address, "http://[::1]:80/?a=b", "http://[::1]:80/?a=b"),
         (environment.daily_cron, "off", None),
         (environment.daily_cron, "30 4 * * 1-5", "30 4 * * 1-5"),
     ],
@@ -133,6 +155,60 @@ def test_a_broken_setting_stops_the_start(name: str, value: str) -> None:
     assert answer.returncode == 1
     assert answer.stderr.startswith(f"Grove Console cannot start: {name}={value!r} is not usable: ")
     assert answer.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EMAIL_URL", "mail.example.org/hunter2"),
+        ("EMAIL_URL", "smtp://user:hunter2@mail.example.org:port"),
+        ("EMAIL_URL", "smtp:hunter2"),
+        ("NOTIFY_WEBHOOK_URL", "https://user:hunter2@hooks.example.org"),
+        ("NOTIFY_WEBHOOK_URL", "hooks.example.org/hunter2"),
+    ],
+)
+def test_a_broken_setting_that_holds_a_secret_is_named_without_its_value(name: str, value: str) -> None:
+    answer = manage("check", DEBUG="1", **{name: value})
+    assert answer.returncode == 1
+    assert answer.stderr.startswith(f"Grove Console cannot start: {name} is not usable: ")
+    assert answer.stderr.count("\n") == 1
+    assert "hunter2" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"NOTIFY_EMAILS": "ada@example.org"}, "NOTIFY_EMAILS is set, and EMAIL_URL is not."),
+        (
+            {"NOTIFY_WEBHOOK_URL": "https://hooks.example.org"},
+            "NOTIFY_WEBHOOK_URL is set, and NOTIFY_WEBHOOK_SECRET is not.",
+        ),
+    ],
+)
+def test_a_channel_that_is_half_configured_stops_the_start(settings: dict[str, str], sentence: str) -> None:
+    answer = manage("check", SECRET_KEY=PRODUCTION["SECRET_KEY"], **settings)
+    assert answer.returncode == 1
+    assert answer.stderr.startswith(f"Grove Console cannot start: {sentence} ")
+
+
+def test_under_debug_e_mails_are_shown_unless_a_mail_server_is_named() -> None:
+    answer = manage("check", DEBUG="1", NOTIFY_EMAILS="ada@example.org")
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("url", "meaning"),
+    [
+        ("smtp://localhost", ("localhost", 25, False, False, None, None)),
+        ("smtp+tls://a%40b:p%2Fw@mail.example.org", ("mail.example.org", 587, True, False, "a@b", "p/w")),
+        ("smtp+ssl://u:p@mail.example.org:4650", ("mail.example.org", 4650, False, True, "u", "p")),
+    ],
+)
+def test_what_the_address_of_a_mail_server_means(url: str, meaning: tuple[Any, ...]) -> None:
+    found = _read(url, environment.mail_server)
+    switches = (found.get("EMAIL_USE_TLS", False), found.get("EMAIL_USE_SSL", False))
+    user = (found["EMAIL_HOST_USER"], found["EMAIL_HOST_PASSWORD"])
+    assert (found["EMAIL_HOST"], found["EMAIL_PORT"], *switches, *user) == meaning
 
 
 def test_debug_alone_suffices_and_empty_values_are_as_good_as_none() -> None:

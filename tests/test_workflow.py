@@ -78,6 +78,11 @@ def test_it_has_its_secrets_and_leaves_the_schedule_to_github(job):
         "DATABASE_URL": "${{ secrets.DATABASE_URL }}",
         "SECRET_KEY": "${{ secrets.SECRET_KEY }}",
         "ADVANCEMENT_CRON": "off",
+        "CONSOLE_URL": "${{ secrets.CONSOLE_URL }}",
+        "NOTIFY_EMAILS": "${{ secrets.NOTIFY_EMAILS }}",
+        "EMAIL_URL": "${{ secrets.EMAIL_URL }}",
+        "NOTIFY_WEBHOOK_URL": "${{ secrets.NOTIFY_WEBHOOK_URL }}",
+        "NOTIFY_WEBHOOK_SECRET": "${{ secrets.NOTIFY_WEBHOOK_SECRET }}",
         "RUN_URL": "${{ github.server_url }}/${{ github.repository }}/actions/runs/${{ github.run_id }}",
     }
 

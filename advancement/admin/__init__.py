@@ -6,9 +6,9 @@ nobody edit them. What can be edited here are lifecycle models and their tiers.
 
 from django.contrib import admin
 
-from advancement.admin import clusters, facts, lifecycle
+from advancement.admin import clusters, facts, lifecycle, outbox
 
-__all__ = ["clusters", "facts", "lifecycle"]
+__all__ = ["clusters", "facts", "lifecycle", "outbox"]
 
 admin.site.site_header = admin.site.site_title = "Grove Console"
 admin.site.index_title = "Records"

@@ -3,6 +3,7 @@
 from advancement.models.events import AdvancementEvent
 from advancement.models.holds import Hold
 from advancement.models.lifecycle import LifecycleModel, Tier
+from advancement.models.outbox import OutboxMessage
 from advancement.models.rules import AdvancementRule, RuleCriterion, RuleVersion
 from advancement.models.runs import LeftOut, Move, Run, Schedule
 from advancement.models.seals import Seal
@@ -17,6 +18,7 @@ __all__ = [
     "LeftOut",
     "LifecycleModel",
     "Move",
+    "OutboxMessage",
     "RuleCriterion",
     "RuleVersion",
     "Run",

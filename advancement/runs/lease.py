@@ -3,6 +3,7 @@
 import os
 import socket
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from django.conf import settings
@@ -10,8 +11,11 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from advancement.database.clock import ClockTimestamp
+from advancement.database.waiting import waiting_time
 from advancement.models import Run
 from advancement.models.runs import RunStatus
+from advancement.notifications.outbox import announce
+from advancement.runs.summary import summarise
 
 # One planning transaction cannot report on its way, so its lease is as long as the longest plan may take.
 PLANNING_LEASE: Final = timedelta(minutes=30)
@@ -19,9 +23,6 @@ UNFINISHED: Final = (RunStatus.PLANNING, RunStatus.PLANNED, RunStatus.APPROVED, 
 # A run that has been taken up so often and whose worker died again is put off like one that failed, so
 # that whatever kills its workers does not keep the other runs from their turn.
 MOST_ATTEMPTS: Final = 5
-
-_FIRST_RETRY: Final = timedelta(minutes=1)
-_LONGEST_RETRY: Final = timedelta(hours=1)
 
 
 def owner() -> str:
@@ -34,12 +35,6 @@ def lease_for(status: str) -> timedelta:
     seconds: float = settings.ADVANCEMENT_LEASE.total_seconds()
     usual = timedelta(seconds=seconds)
     return max(PLANNING_LEASE, usual) if status == RunStatus.PLANNING else usual
-
-
-def waiting_time(attempts: int) -> timedelta:
-    """Return how long a run that failed so many times is left alone: 1 minute, doubled up to 1 hour."""
-    doublings = min(max(attempts - 1, 0), 10)
-    return min(_FIRST_RETRY * (1 << doublings), _LONGEST_RETRY)
 
 
 def abandoned(using: str = "default") -> "QuerySet[Run]":
@@ -98,6 +93,8 @@ def put_off_if_deadly(run_id: int, *, using: str = "default") -> bool:
             retry_at=ClockTimestamp() + waiting_time(run.attempts),
             finished_at=ClockTimestamp(),
         )
+        run.refresh_from_db(using=using)
+        announce(run, partial(summarise, using=using), using=using)
         return True
 
 

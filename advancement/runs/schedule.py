@@ -60,7 +60,7 @@ def scheduler_fault(*, using: str = "default") -> str | None:
         return None
     schedule = Schedule.objects.using(using).first()
     if schedule is None or schedule.ticked_at is None:
-        return "the scheduler has not looked for work yet: start both task clusters"
+        return "the scheduler has not looked for work yet: start the task clusters"
     silence = database_now(using) - schedule.ticked_at
     if silence <= LONGEST_SILENCE:
         return None

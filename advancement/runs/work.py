@@ -4,6 +4,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import django.db
@@ -14,17 +15,20 @@ from advancement.apply import Applier
 from advancement.criteria.errors import AdvancementError, AnotherRunApplies, LeaseLost
 from advancement.database.clock import ClockTimestamp, database_now
 from advancement.database.limits import limit_idling
+from advancement.database.waiting import waiting_time
 from advancement.evaluation.plan import make_plan
 from advancement.models import LeftOut, Run
 from advancement.models.events import AdvancementEvent
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
+from advancement.notifications.outbox import announce
 from advancement.rollback.plan import make_rollback_plan
 from advancement.rollback.rules import disable_rolled_back_rules
 from advancement.runs.guardrails import limits_exceeded
-from advancement.runs.lease import UNFINISHED, abandoned, lease_for, take_lease, waiting_time
+from advancement.runs.lease import UNFINISHED, abandoned, lease_for, take_lease
 from advancement.runs.retry import drop_connection, first_line, retrying
 from advancement.runs.sealing import seal_ended_runs
 from advancement.runs.start import check_scope, check_triggers
+from advancement.runs.summary import summarise
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +110,7 @@ class _Worker:
     def fail(self, error: Exception) -> None:
         """End the run as failed, keep the error, and say when it is tried again."""
         drop_connection(self._using)
-        self._update(
+        self._end(
             status=RunStatus.FAILED,
             error=first_line(error),
             retry_at=ClockTimestamp() + waiting_time(self.run.attempts),
@@ -221,7 +225,7 @@ class _Worker:
     def _finish(self) -> None:
         events = AdvancementEvent.objects.using(self._using).filter(run_id=self._id)
         skipped = LeftOut.objects.using(self._using).filter(run=self._id, bucket="skipped")
-        self._update(
+        self._end(
             status=RunStatus.SUCCEEDED,
             advanced=events.count(),
             skipped=skipped.count(),
@@ -233,7 +237,13 @@ class _Worker:
         """Stop at the plan and wait for a person; a newer scheduled plan takes its place."""
         if self.run.trigger == RunTrigger.SCHEDULE:
             self._supersede_older()
-        self._update(status=RunStatus.HELD, held_because=exceeded, lease_expires_at=None)
+        self._end(status=RunStatus.HELD, held_because=exceeded, lease_expires_at=None)
+
+    def _end(self, **values: object) -> None:
+        """Bring the run to its end and put into the outbox what is to be told about it, or neither."""
+        with transaction.atomic(using=self._using):
+            self._update(**values)
+            announce(self.run, partial(summarise, using=self._using), using=self._using)
 
     def _release(self) -> None:
         self._update(finished_at=database_now(self._using), lease_expires_at=None)

@@ -15,6 +15,7 @@ from advancement.models import (
     LeftOut,
     LifecycleModel,
     Move,
+    OutboxMessage,
     RuleCriterion,
     RuleVersion,
     Run,
@@ -123,6 +124,18 @@ VALID: dict[str, Callable[[], models.Model]] = {
         sprout_revision=0,
         from_tier="sprout",
         to_tier="sapling",
+    ),
+    "outbox message": lambda: OutboxMessage(
+        key="run-1-succeeded",
+        kind="advanced",
+        channel="email",
+        recipient="ada@example.org",
+        run_id=1,
+        subject="s",
+        text="t",
+        created_at=CREATED,
+        waiting_since=CREATED,
+        due_at=CREATED,
     ),
     "refresh": lambda: SignalRefresh(
         kind="aggregation", as_of=CREATED, started_at=CREATED, finished_at=CREATED, sprouts=0

@@ -61,6 +61,16 @@ REFUSED: dict[str, dict[str, list[Any]]] = {
         "step": [-1, 2**15, "first", INF, None],
         "sprout_revision": [*NO_INTEGER, None],
     },
+    "outbox message": {
+        "key": ["", None],
+        "kind": ["guess", "", None],
+        "channel": ["pigeon", "", None],
+        "recipient": ["", None],
+        "status": ["sending", "", None, "sent", "failed"],
+        "attempts": [-1, 2**15, "many", None],
+        "sent_at": [CREATED],
+        "failed_at": [CREATED],
+    },
     "refresh": {"kind": ["guess", ""], "as_of": [None], "sprouts": [*NO_INTEGER, None]},
     "rule": {"id": ["", None]},
     "run": {
@@ -292,3 +302,11 @@ def test_an_override_and_a_rollback_need_a_reason() -> None:
         insert(
             event_values(event_type=event_type, reason="a person said so", rule_id=None, rule_version=None)
         )
+
+
+def test_an_event_is_told_to_a_recipient_once_by_each_channel() -> None:
+    saved(VALID["outbox message"]())
+    for change in ({"channel": "webhook"}, {"recipient": "ben@example.org"}, {"key": "run-2-succeeded"}):
+        insert(VALID["outbox message"](), **change)
+    with refused("one_message_per_event_and_recipient|UNIQUE"):
+        insert(VALID["outbox message"]())

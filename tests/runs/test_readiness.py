@@ -1,6 +1,6 @@
-"""What a supervisor is told: whether the database is there, and what the scheduler does."""
+"""What a supervisor is told: whether the database is there, and what scheduler and outbox do."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from django.test import Client
 
 from advancement.models import Schedule
 from advancement.tasks import tick
+from tests.notifications.conftest import make_message
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +24,7 @@ def reasons(client: Client) -> list[str]:
 
 
 def test_before_the_first_look_for_work_it_says_to_start_the_clusters(client: Client) -> None:
-    assert reasons(client) == ["the scheduler has not looked for work yet: start both task clusters"]
+    assert reasons(client) == ["the scheduler has not looked for work yet: start the task clusters"]
 
 
 def test_after_a_look_for_work_all_is_well(client: Client) -> None:
@@ -73,3 +74,35 @@ def test_a_database_that_does_not_answer_is_not_ready(
 ) -> None:
     monkeypatch.setattr("advancement.views.connection", ConnectionHandler({"default": elsewhere})["default"])
     assert unready(client) == "the database is not reachable"
+
+
+def ago(**duration: float) -> datetime:
+    return datetime.now(UTC) - timedelta(**duration)
+
+
+def test_a_message_that_has_waited_for_more_than_an_hour_is_named(client: Client) -> None:
+    tick()
+    make_message(waiting_since=ago(minutes=59), key="run-1-succeeded")
+    assert reasons(client) == []
+    make_message(waiting_since=ago(minutes=61))
+    (reason,) = reasons(client)
+    assert reason == (
+        "outbox stuck: 1 waiting for more than an hour; start the task cluster notifications, "
+        "see the errors under Outbox messages in the admin, and try again there"
+    )
+
+
+def test_a_message_that_was_given_up_is_named_for_a_day(client: Client) -> None:
+    tick()
+    make_message(status="failed", failed_at=ago(hours=25), key="run-1-succeeded")
+    assert reasons(client) == []
+    make_message(status="failed", failed_at=ago(hours=23))
+    make_message(waiting_since=ago(hours=2), key="run-2-succeeded")
+    (reason,) = reasons(client)
+    assert "1 waiting for more than an hour and 1 given up in the last 24 hours;" in reason
+
+
+def test_messages_that_were_sent_are_no_reason_to_worry(client: Client) -> None:
+    tick()
+    make_message(status="sent", sent_at=ago(hours=1))
+    assert reasons(client) == []

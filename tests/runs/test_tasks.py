@@ -16,6 +16,7 @@ from advancement.database.setup import prepare_database
 from advancement.models import Run
 from advancement.models.runs import RunTrigger
 from tests.factories import add_rule, planned_run
+from tests.notifications.conftest import make_message
 from tests.runs.conftest import assert_all_moved_once, let_lease_expire, plant
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +78,24 @@ def test_a_run_that_is_left_lying_is_resumed_even_when_the_schedule_is_off(setti
     settings.ADVANCEMENT_CRON = None
     let_lease_expire(planned_run())
     assert tasks.tick() is True
+
+
+def test_a_tick_wakes_the_cluster_that_sends_only_when_a_message_is_due() -> None:
+    message = make_message(due_at=datetime(2999, 1, 1, tzinfo=UTC))
+    assert tasks.tick() is False
+    message.due_at = message.created_at
+    message.save()
+    assert tasks.tick() is True
+    assert [tasks.tick() for _ in range(3)] == [False] * 3
+    wake_up = OrmQ.objects.get()
+    assert wake_up.key == "notifications"
+    assert SignedPackage.loads(wake_up.payload)["func"] == "advancement.tasks.send_notifications"
+
+
+def test_a_tick_wakes_both_when_both_have_something_to_do(due: datetime) -> None:
+    make_message()
+    assert tasks.tick() is True
+    assert set(OrmQ.objects.values_list("key", flat=True)) == {"runs", "notifications"}
 
 
 @pytest.mark.parametrize("error", ["no such table: advancement_runs", "connection refused\nIs it running?"])

@@ -1,4 +1,4 @@
-"""Serve the console on this machine: the web and both task clusters."""
+"""Serve the console on this machine: the web and the task clusters."""
 
 import errno
 import socket
@@ -27,8 +27,8 @@ class Command(ConsoleCommand):
     """Start the web server and the task clusters, and stop them together."""
 
     help = (
-        "Serve the console: the web, and the two task clusters that wake up and do the daily run. "
-        "Ctrl-C stops all. For lasting service, let a supervisor run each of the three."
+        "Serve the console: the web, and the task clusters that wake up, do the daily run and send "
+        "notifications. Ctrl-C stops all. For lasting service, let a supervisor run each of the four."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -123,9 +123,10 @@ def _programs(listener: int) -> list[Program]:
     ]
     return [
         Program("The web server", web, keep_open=(listener,)),
-        # An inherited name would make both the same cluster.
+        # An inherited name would make all of them the same cluster.
         Program("The task cluster control", cluster, {"Q_CLUSTER_NAME": ""}),
         Program("The task cluster runs", cluster, {"Q_CLUSTER_NAME": "runs"}),
+        Program("The task cluster notifications", cluster, {"Q_CLUSTER_NAME": "notifications"}),
     ]
 
 

@@ -1,0 +1,1 @@
+"""Notifications: what is said about a run, the outbox that it waits in, and the channels that carry it."""
