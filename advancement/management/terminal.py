@@ -19,7 +19,11 @@ def make_console() -> Console:
     return console
 
 
+def visible(text: str) -> str:
+    """Show control characters and direction marks escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def shown(text: str) -> str:
-    """Show control characters and direction marks escaped, and keep brackets from being read as style."""
-    plain = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return plain.replace("[", r"\[")
+    """Show text as `visible` does, and keep brackets in it from being read as style."""
+    return visible(text).replace("[", r"\[")
