@@ -22,7 +22,7 @@ if not SECRET_KEY:
     SECRET_KEY = "for-trying-out-only-never-used-without-DEBUG"
 _local: list[str] = ["localhost", "127.0.0.1", "[::1]"] if DEBUG else []
 ALLOWED_HOSTS = parse.read(_values, "ALLOWED_HOSTS", parse.names, _local)
-CSRF_TRUSTED_ORIGINS: list[str] = parse.read(_values, "CSRF_TRUSTED_ORIGINS", parse.names, [])
+CSRF_TRUSTED_ORIGINS: list[str] = parse.read(_values, "CSRF_TRUSTED_ORIGINS", parse.origins, [])
 
 # --- Advancement ---------------------------------------------------------------------------------
 ADVANCEMENT_FROM_TIERS = parse.read(_values, "ADVANCEMENT_FROM_TIERS", parse.tiers, ["sprout"])
