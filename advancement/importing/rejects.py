@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from advancement.importing.outcome import BadFile
-from advancement.importing.reading import STDIN
+from advancement.importing.reading import name_of
 
 
 @contextlib.contextmanager
@@ -20,7 +20,7 @@ def rejected_file(path: str, header: str, rows: Iterable[bytes]) -> Iterator[str
     target: Path | None = None
     try:
         try:
-            target, stream = _create("stdin" if path == STDIN else path)
+            target, stream = _create(name_of(path))
             with stream:
                 for raw in [header.encode(), *()] if header else []:
                     stream.write(_ended(raw))

@@ -7,7 +7,7 @@ from advancement.criteria.errors import AdvancementError
 from advancement.criteria.rule_json import RuleFileError, rules_from_json
 from advancement.criteria.rules import RuleDefinition
 from advancement.importing.outcome import BadFile
-from advancement.importing.reading import open_source
+from advancement.importing.reading import name_of, open_source
 
 MAX_CHARACTERS: Final = 16 * 2**20
 
@@ -17,16 +17,17 @@ def read_rules(path: str) -> list[RuleDefinition]:
 
     Raise AdvancementError with sentences that name the place.
     """
+    name = name_of(path)
     try:
         with open_source(path) as source:
             text = _limited(source.lines())
     except BadFile as error:
-        place = f"{path}, line {error.line}" if error.line else path
+        place = f"{name}, line {error.line}" if error.line else name
         raise AdvancementError(f"{place}: {error}.") from error
     try:
         return rules_from_json(text)
     except RuleFileError as error:
-        raise AdvancementError(f"{error}\nNothing of {path} was kept.") from error
+        raise AdvancementError(f"{error}\nNothing of {name} was kept.") from error
 
 
 def _limited(lines: Iterable[tuple[int, str]]) -> str:
