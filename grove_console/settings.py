@@ -172,6 +172,10 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {"advancement": {"handlers": ["console"], "level": "INFO", "propagate": False}},
+    "loggers": {
+        "advancement": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        # In place of Django's own handlers, which would say everything a second time.
+        "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
+    },
     "root": {"handlers": ["console"], "level": "WARNING"},
 }

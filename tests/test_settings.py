@@ -186,6 +186,14 @@ def test_commands_need_a_secret_key_and_no_hosts() -> None:
     assert manage("check", SECRET_KEY=PRODUCTION["SECRET_KEY"]).returncode == 0
 
 
+@pytest.mark.parametrize("debug", ["1", "0"])
+def test_every_log_line_is_written_once(debug: str) -> None:
+    code = "import logging; logging.getLogger('django.request').error('a line of ours')"
+    answer = manage("shell", "-c", code, DEBUG=debug, SECRET_KEY=PRODUCTION["SECRET_KEY"])
+    assert answer.returncode == 0
+    assert answer.stderr.count("a line of ours") == 1
+
+
 @pytest.mark.parametrize("arguments", [("help",), ("--help",), ("run_advancement", "--help"), ("version",)])
 def test_help_needs_no_settings(arguments: tuple[str, ...]) -> None:
     answer = manage(*arguments)
