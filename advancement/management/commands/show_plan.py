@@ -108,7 +108,7 @@ def _headline(run: Run, moves: int) -> Iterator[str]:
     """Say where the run stands, what its plan does or did, and who decided about it and why."""
     name = {RunKind.ROLLBACK: "Rollback", RunKind.OVERRIDE: "Override"}.get(RunKind(run.kind), "Run")
     if run.dry_run:
-        name = f"Dry {name.lower()}"
+        name = "Dry run"
     yield f"{name} {run.pk} {_standing(run, moves)}"
     if run.held_because:
         yield " ".join([*(["A real run would be held."] if run.dry_run else []), *run.held_because])
