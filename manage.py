@@ -4,14 +4,12 @@
 import os
 import sys
 
-_HELP = {"help", "--help", "-h", "version", "--version"}
-
 
 def main() -> None:
     """Load the settings, say in one sentence what is wrong with them, else run the command."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "grove_console.settings")
-    if _HELP.intersection(sys.argv[1:]) and not os.environ.get("DEBUG", "").strip():
-        os.environ["DEBUG"] = "1"  # Help needs no SECRET_KEY.
+    if _only_tells(sys.argv[1:]) and not os.environ.get("DEBUG", "").strip():
+        os.environ["DEBUG"] = "1"  # Nothing is done, so no SECRET_KEY is needed.
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
 
@@ -23,6 +21,11 @@ def main() -> None:
         _run()
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _only_tells(arguments: list[str]) -> bool:
+    """Whether this call prints help or the version, and does nothing else."""
+    return arguments[:1] in (["help"], ["version"]) or not {"-h", "--help", "--version"}.isdisjoint(arguments)
 
 
 def _run() -> None:

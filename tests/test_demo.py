@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from tests.processes import manage, sqlite
-from tests.runs.conftest import database_url, needs_postgresql
+from tests.runs.conftest import database_url, execute, needs_postgresql
 
 A_SPROUT = (
     "id,title,lifecycle_model,tier,created_at\n{},A note of ours,botanical,sprout,2026-01-01T00:00:00Z\n"
@@ -97,5 +97,17 @@ def test_the_demo_never_goes_where_somebody_else_can_sign_in() -> None:
     User.objects.create_user("olga")
     answer = manage("demo", "--use-database-url", DEBUG="1", DATABASE_URL=database_url())
     assert (answer.returncode, answer.stdout) == (1, "")
-    assert answer.stderr.startswith("Somebody else can sign in to this database already")
+    assert answer.stderr.startswith("Somebody else uses this database already")
     assert not User.objects.filter(username="operator").exists()
+
+
+@needs_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_the_demo_never_goes_beside_the_tables_of_others() -> None:
+    execute("CREATE TABLE invoices (id int)")
+    try:
+        answer = manage("demo", "--use-database-url", DEBUG="1", DATABASE_URL=database_url())
+    finally:
+        execute("DROP TABLE invoices")
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr.startswith("Somebody else uses this database already")

@@ -201,6 +201,12 @@ def test_help_needs_no_settings(arguments: tuple[str, ...]) -> None:
     assert answer.stdout
 
 
+def test_a_value_that_reads_like_a_call_for_help_is_none() -> None:
+    answer = manage("decide_run", "1", "--discard", "--reason", "help")
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("Grove Console cannot start: SECRET_KEY is not set.")
+
+
 @pytest.mark.parametrize("command", [("migrate",), ("createsuperuser", "--noinput"), ("qcluster",)])
 def test_djangos_own_commands_say_in_one_sentence_that_the_database_is_away(command: tuple[str, ...]) -> None:
     answer = manage(*command, DEBUG="1", DATABASE_URL="postgres://nobody@127.0.0.1:1/nothing")

@@ -170,25 +170,28 @@ class Command(ConsoleCommand):
 
 
 def _refuse_servers(*, asked_for: bool) -> None:
-    """Raise CommandError unless somebody asked for this server's database and nobody else uses it."""
+    """Raise CommandError unless somebody asked for this server's database and nobody uses it."""
     if not asked_for:
         raise CommandError(
             "DATABASE_URL names a database on a server, and the demo adds an operator whose password "
             "everybody knows. Leave DATABASE_URL empty to use an SQLite file; for an empty database that is "
             "only for trying out, call manage.py demo --use-database-url."
         )
-    if _somebody_else_signs_in():
+    if _in_use():
         raise CommandError(
-            "Somebody else can sign in to this database already, so the demo leaves it alone. "
+            "Somebody else uses this database already, so the demo leaves it alone. "
             "Leave DATABASE_URL empty or name an empty database to try things out."
         )
 
 
-def _somebody_else_signs_in() -> bool:
+def _in_use() -> bool:
+    """Whether the database has tables that are not ours, or others than the demo's operator can sign in."""
+    there = set(connection.introspection.table_names())
+    ours = {*connection.introspection.django_table_names(), "django_migrations", "cache_entries"}
+    if not there <= ours:
+        return True
     users = get_user_model()
-    if users._meta.db_table not in connection.introspection.table_names():
-        return False
-    return users._default_manager.exclude(username=OPERATOR).exists()
+    return users._meta.db_table in there and users._default_manager.exclude(username=OPERATOR).exists()
 
 
 def _refuse_other_groves() -> None:
