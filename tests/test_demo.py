@@ -4,13 +4,16 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from tests.processes import manage, sqlite
-from tests.runs.conftest import database_url, execute, needs_postgresql
+from tests.runs.conftest import database_url, execute
 
 A_SPROUT = (
     "id,title,lifecycle_model,tier,created_at\n{},A note of ours,botanical,sprout,2026-01-01T00:00:00Z\n"
 )
+
+on_a_server = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite is a file, not a server")
 
 
 @pytest.fixture
@@ -82,7 +85,7 @@ def test_the_demo_leaves_a_server_alone_without_even_asking_it() -> None:
     assert answer.stderr.count("\n") == 1
 
 
-@needs_postgresql
+@on_a_server
 @pytest.mark.django_db(transaction=True)
 def test_on_request_the_demo_goes_into_an_empty_database_on_a_server_and_can_be_repeated() -> None:
     for figures in ("219 of 934 sprouts advanced", "0 of 715 sprouts advanced"):
@@ -91,7 +94,7 @@ def test_on_request_the_demo_goes_into_an_empty_database_on_a_server_and_can_be_
         assert figures in answer.stdout
 
 
-@needs_postgresql
+@on_a_server
 @pytest.mark.django_db(transaction=True)
 def test_the_demo_never_goes_where_somebody_else_can_sign_in() -> None:
     User.objects.create_user("olga")
@@ -101,7 +104,7 @@ def test_the_demo_never_goes_where_somebody_else_can_sign_in() -> None:
     assert not User.objects.filter(username="operator").exists()
 
 
-@needs_postgresql
+@on_a_server
 @pytest.mark.django_db(transaction=True)
 def test_the_demo_never_goes_beside_the_tables_of_others() -> None:
     execute("CREATE TABLE invoices (id int)")
