@@ -12,6 +12,8 @@ from django_q.models import Task
 from django_q.tasks import async_task
 
 from advancement.database.clock import database_now
+from advancement.models import Run
+from advancement.models.runs import RunKind, RunStatus
 from advancement.notifications.outbox import something_to_send
 from advancement.notifications.send import send_due
 from advancement.runs.schedule import note_tick, something_to_do, work_off
@@ -56,8 +58,17 @@ def work() -> list[str]:
     """On the long-running cluster: resume what was left lying, then do the date that is due."""
     runs = work_off()
     for run in runs:
-        logger.info("Run %s is %s. %s", run.pk, run.status, run.error)
+        logger.info(_line(run))
     return [f"run {run.pk} {run.status}" for run in runs]
+
+
+def _line(run: Run) -> str:
+    """Say what became of a run, with its figures, and why where it did not come to its end."""
+    if run.status == RunStatus.SUCCEEDED and run.kind == RunKind.ADVANCEMENT:
+        figures = f"{run.advanced:,} of {run.evaluated:,} sprouts advanced, {run.skipped:,} skipped."
+        return f"Run {run.pk} succeeded: {figures}"
+    why = [run.error] if run.error else run.held_because
+    return " ".join([f"Run {run.pk} is {run.status}: {run.moves_planned:,} moves planned.", *why])
 
 
 def prune_tasks() -> int:

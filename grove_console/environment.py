@@ -19,6 +19,8 @@ T = TypeVar("T")
 _DURATION = re.compile(r"(?P<amount>\d{1,6})\s*(?P<unit>[smhd]?)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "": "hours"}
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_ORIGIN = re.compile(r"https?://[^/\s]+")
+_ENCODE = "write special characters of the password percent-encoded, such as %40 for @ and %2F for /."
 
 
 def load(dotenv: Path) -> Mapping[str, str]:
@@ -47,8 +49,14 @@ def read(
     try:
         return parse(values[name])
     except ValueError as error:
-        shown = name if secret else f"{name}={values[name]!r}"
+        shown = name if secret else f"{name}={_without_password(values[name])!r}"
         raise ImproperlyConfigured(f"{shown} is not usable: {error}") from None
+
+
+def _without_password(text: str) -> str:
+    """Return a value as messages may show it: of an address, no password."""
+    text = re.sub(r"^([a-z0-9+]+:/*[^:@]*):.*@", r"\1:…@", text, flags=re.IGNORECASE)
+    return re.sub(r"(password=)[^&]*", r"\1…", text, flags=re.IGNORECASE)
 
 
 def boolean(text: str) -> bool:
@@ -116,8 +124,12 @@ def duration(text: str) -> timedelta:
 
 def lease(text: str) -> timedelta:
     """Parse a duration of at least a second."""
-    if not (value := duration(text)):
-        raise ValueError("a worker must be given some time; write a duration, as in 2m.")
+    try:
+        value = duration(text)
+    except ValueError:
+        value = timedelta(0)
+    if not value:
+        raise ValueError("write how long a worker may be silent, at least 1s, as in 90s or 2m.")
     return value
 
 
@@ -139,19 +151,32 @@ def daily_cron(text: str) -> str | None:
     return text
 
 
+def origins(text: str) -> list[str]:
+    """Parse a comma-separated list of origins, each with its scheme."""
+    found = names(text)
+    for origin in found:
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError(
+                f"{origin!r} is not an origin; write scheme and host, as in https://console.example.org."
+            )
+    return found
+
+
 def database(text: str) -> dict[str, Any]:
-    """Parse a database address: postgres://… or sqlite:///…"""
-    scheme = text.partition(":")[0]
+    """Parse a database address: postgres://… or sqlite:////…"""
+    scheme, _, rest = text.partition("://")
     if scheme not in {"postgres", "postgresql", "sqlite"}:
-        raise ValueError("write postgres://user:password@host:5432/name or sqlite:///path/to/file.")
+        raise ValueError("write postgres://user:password@host:5432/name or sqlite:////path/to/file.")
     try:
         config: dict[str, Any] = dict(environ.Env.db_url_config(text))
-    except Exception as error:
-        raise ValueError(f"it is not a database address ({error}).") from None
-    if scheme == "sqlite" and config.get("OPTIONS"):
-        raise ValueError("an SQLite address takes no options; leave out what follows the ?.")
+    except Exception:  # its message may quote a part of the password
+        raise ValueError(f"it is not a database address; {_ENCODE}") from None
     if not config.get("NAME"):
-        raise ValueError("it names no database; end it with /name.")
+        raise ValueError(f"it names no database; end it with /name, and {_ENCODE}")
+    if scheme == "sqlite":
+        _check_sqlite(config)
+    elif "@" in rest.partition("/")[2].partition("?")[0]:
+        raise ValueError(f"there is an @ in the name of its database; {_ENCODE}")
     return config
 
 
@@ -220,3 +245,13 @@ def _web_address(text: str, example: str) -> SplitResult:
 
 def _is_host(name: str | None) -> bool:
     return bool(name) and len(name or "") <= 253 and not re.search(r"\.\.|[^.]{64}", name or "")
+
+
+def _check_sqlite(config: dict[str, Any]) -> None:
+    if config.get("OPTIONS"):
+        raise ValueError("an SQLite address takes no options; leave out what follows the ?.")
+    if not Path(config["NAME"]).is_absolute():
+        raise ValueError(
+            "its path would depend on the folder that a command is called in; "
+            "write the whole path after three slashes, which makes four, as in sqlite:////srv/grove.sqlite3."
+        )

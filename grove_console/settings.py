@@ -22,7 +22,7 @@ if not SECRET_KEY:
     SECRET_KEY = "for-trying-out-only-never-used-without-DEBUG"
 _local: list[str] = ["localhost", "127.0.0.1", "[::1]"] if DEBUG else []
 ALLOWED_HOSTS = parse.read(_values, "ALLOWED_HOSTS", parse.names, _local)
-CSRF_TRUSTED_ORIGINS: list[str] = parse.read(_values, "CSRF_TRUSTED_ORIGINS", parse.names, [])
+CSRF_TRUSTED_ORIGINS: list[str] = parse.read(_values, "CSRF_TRUSTED_ORIGINS", parse.origins, [])
 
 # --- Advancement ---------------------------------------------------------------------------------
 ADVANCEMENT_FROM_TIERS = parse.read(_values, "ADVANCEMENT_FROM_TIERS", parse.tiers, ["sprout"])
@@ -148,6 +148,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = ["grove_console.formats"]
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -212,6 +213,10 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {"advancement": {"handlers": ["console"], "level": "INFO", "propagate": False}},
+    "loggers": {
+        "advancement": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        # In place of Django's own handlers, which would say everything a second time.
+        "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
+    },
     "root": {"handlers": ["console"], "level": "WARNING"},
 }

@@ -12,7 +12,9 @@ from django.contrib.auth.models import Permission, User
 from django.contrib.staticfiles import finders
 from django.test import Client
 from django.urls import reverse
+from django_q.models import Failure, OrmQ, Success, Task
 from django_q.models import Schedule as TaskSchedule
+from django_q.tasks import async_task
 
 from advancement.criteria.signals import Period
 from advancement.models import (
@@ -166,7 +168,8 @@ def test_a_tier_that_holds_sprouts_is_not_deleted_and_the_page_says_why(superuse
     make_sprout("tree")
     tier = Tier.objects.get(slug="tree")
     page = superuser.post(_url(Tier, "delete", tier.pk), {"post": "yes"})
-    assert "The tier tree holds sprouts: move them to another tier first." in page.text
+    remedy = "The tier tree holds 1 sprout: move them to another tier with override_tier first."
+    assert remedy in page.text
     assert Tier.objects.filter(pk=tier.pk).exists()
 
 
@@ -177,7 +180,8 @@ def test_tiers_that_an_enabled_rule_names_are_not_deleted_in_bulk_either(superus
     page = superuser.post(
         _url(Tier, "changelist"), {"action": "delete_selected", "_selected_action": selected, "post": "yes"}
     )
-    assert "The tier sapling is named by the enabled rule climb: disable that first." in page.text
+    sentence = "The tier sapling is named by the enabled rule climb: import that disabled, or archive it"
+    assert sentence in page.text
     assert tiers.count() == 2
 
 
@@ -253,3 +257,100 @@ def test_the_pages_link_an_icon_that_exists(client: Client) -> None:
     icon = re.search(r'<link rel="icon"[^>]* href="/static/([^"]+)"', page)
     assert icon
     assert finders.find(icon[1])
+
+
+def test_a_model_that_holds_sprouts_is_not_deleted_and_the_page_says_so_in_a_sentence(
+    superuser: Client,
+) -> None:
+    for _ in range(3):
+        make_sprout(title="notes/oak.md")
+    page = superuser.post(_url(LifecycleModel, "delete", "botanical"), {"post": "yes"})
+    assert "The lifecycle model botanical holds 3 sprouts, which keep their model" in page.text
+    assert "notes/oak.md" not in page.text
+    assert LifecycleModel.objects.filter(slug="botanical").exists()
+
+
+def test_a_model_with_tiers_is_not_deleted_either(superuser: Client) -> None:
+    add_model("academic", "draft")
+    page = superuser.post(_url(LifecycleModel, "delete", "academic"), {"post": "yes"})
+    assert "The lifecycle model academic has tiers: delete those first." in page.text
+    assert LifecycleModel.objects.filter(slug="academic").exists()
+
+
+def _reorder(client: Client, slug: str, position: int) -> Any:
+    tier = Tier.objects.get(slug=slug)
+    form = {"label": tier.label, "emoji": tier.emoji, "position": str(position)}
+    return client.post(_url(Tier, "change", tier.pk), form)
+
+
+def test_an_order_of_tiers_that_turns_enabled_rules_around_is_refused_with_their_names(
+    superuser: Client,
+) -> None:
+    add_rule(slug="climb")
+    add_rule("views >= 3", slug="leap", to_tier="tree")
+    add_rule("views >= 9", slug="asleep", enabled=False)
+    before = list(Tier.objects.values_list("slug", "position"))
+    page = _reorder(superuser, "sprout", 99)
+    assert "There, the enabled rules climb and leap would lead backward." in page.text
+    assert list(Tier.objects.values_list("slug", "position")) == before
+
+
+def test_an_order_that_leaves_every_rule_forward_is_accepted(superuser: Client) -> None:
+    add_rule(slug="climb")
+    assert _reorder(superuser, "grove", 99).status_code == 302
+    assert Tier.objects.get(slug="grove").position == 99
+
+
+@pytest.mark.parametrize("model", [OrmQ, Success, Failure], ids=_name)
+def test_tasks_of_the_clusters_can_be_looked_at_and_not_touched(model: Any, superuser: Client) -> None:
+    now = {"started": NOW, "stopped": NOW}
+    Task.objects.create(id="1", name="one", func="advancement.tasks.tick", success=True, **now)
+    Task.objects.create(id="2", name="two", func="advancement.tasks.tick", success=False, **now)
+    async_task("advancement.tasks.tick")
+    row = model.objects.first()
+    before = list(model.objects.values())
+    page = superuser.get(_url(model, "changelist"))
+    assert page.status_code == 200
+    assert 'name="action"' not in page.text
+    assert superuser.get(_url(model, "change", row.pk)).status_code == 200
+    assert superuser.post(_url(model, "change", row.pk), {}).status_code == 403
+    assert superuser.post(_url(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    action = {"action": "resubmit_task", "_selected_action": [str(row.pk)]}
+    superuser.post(_url(model, "changelist"), action)
+    assert list(model.objects.values()) == before
+    assert OrmQ.objects.count() == 1
+
+
+def test_records_lead_to_what_belongs_to_them(superuser: Client, grove: Sprout) -> None:
+    event = AdvancementEvent.objects.get()
+    run = Run.objects.get()
+    row = superuser.get(_url(AdvancementEvent, "changelist")).text
+    for model, key in ((Sprout, grove.pk), (Run, run.pk), (AdvancementRule, "a-rule")):
+        assert f'href="{_url(model, "change", key)}"' in row
+    for model, key, column in (
+        (Run, run.pk, "run_id"),
+        (Sprout, grove.pk, "sprout_id"),
+        (AdvancementRule, "a-rule", "rule_id"),
+    ):
+        address = f"{_url(AdvancementEvent, 'changelist')}?{column}={key}"
+        assert f'href="{address}"' in superuser.get(_url(model, "change", key)).text
+        assert list(superuser.get(address).context["cl"].result_list) == [event]
+    left_out = superuser.get(f"{_url(LeftOut, 'changelist')}?run={run.pk}")
+    assert left_out.context["cl"].result_count == 1
+    assert f'href="{_url(Run, "change", run.pk)}"' in left_out.text
+
+
+def test_runs_list_how_many_moves_they_planned(superuser: Client, grove: Sprout) -> None:
+    assert "moves_planned" in superuser.get(_url(Run, "changelist")).context["cl"].list_display
+
+
+def test_times_are_shown_in_utc_as_everywhere_else(superuser: Client, grove: Sprout) -> None:
+    assert "2025-12-01 00:00:00 UTC" in superuser.get(_url(Sprout, "changelist")).text
+
+
+def test_the_pages_offer_nothing_that_leads_nowhere(superuser: Client, grove: Sprout) -> None:
+    page = superuser.get(_url(Sprout, "change", grove.pk)).text
+    assert "historylink" not in page
+    assert "View site" not in page
+    assert "nav-sidebar" not in page
+    assert "historylink" in superuser.get(_url(Tier, "change", Tier.objects.all()[0].pk)).text

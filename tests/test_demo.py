@@ -3,12 +3,17 @@
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
+from django.db import connection
 
 from tests.processes import manage, sqlite
+from tests.runs.conftest import database_url, execute
 
 A_SPROUT = (
     "id,title,lifecycle_model,tier,created_at\n{},A note of ours,botanical,sprout,2026-01-01T00:00:00Z\n"
 )
+
+on_a_server = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite is a file, not a server")
 
 
 @pytest.fixture
@@ -22,15 +27,18 @@ def test_the_demo_shows_an_explained_run_and_the_second_time_that_nothing_is_lef
     first = manage("demo", **fresh)
 
     assert (first.returncode, first.stderr) == (0, "")
-    assert "204 of 934 sprouts would advance; nothing was changed" in first.stdout
-    assert "204 of 934 sprouts advanced" in first.stdout
+    assert "219 of 934 sprouts would advance; nothing was changed" in first.stdout
+    assert "219 of 934 sprouts advanced" in first.stdout
     lines = [" ".join(line.replace("│", " ").split()) for line in first.stdout.splitlines()]
     for line in (
-        "Advanced 204 met a rule and moved",
-        "No match 730 met no rule and stay, which is normal",
-        "sprout-to-sapling-basic 1 sprout → sapling 183",
-        "sprout-to-sapling-active 1 sprout → sapling 21",
+        "Advanced 219 met a rule and moved",
+        "No match 670 met no rule and stay, which is normal",
+        "sprout-to-sapling-basic 1 sprout → sapling 181",
+        "sprout-to-sapling-active 1 sprout → sapling 38",
+        "No signals 45 have no signals yet and were left out",
         "✓ citations ≥ 3: 4",
+        "docs/DEBUGGING.md stays sprout: it meets no rule of its tier.",
+        "✗ citations ≥ 3: 2, short by 1",
     ):
         assert line in lines
     assert lines[-2:] == [
@@ -41,9 +49,9 @@ def test_the_demo_shows_an_explained_run_and_the_second_time_that_nothing_is_lef
     second = manage("demo", **fresh)
 
     assert (second.returncode, second.stderr) == (0, "")
-    assert "0 of 730 sprouts advanced" in second.stdout
+    assert "0 of 715 sprouts advanced" in second.stdout
     assert "Nothing more advances" in second.stdout
-    assert "204 in all (sprout-to-sapling-active 21, sprout-to-sapling-basic 183)" in second.stdout
+    assert "219 in all (sprout-to-sapling-active 38, sprout-to-sapling-basic 181)" in second.stdout
     assert second.stdout.splitlines()[-10:] == first.stdout.splitlines()[-10:]
     assert manage("migrate", "--check", **fresh).returncode == 0
 
@@ -67,3 +75,42 @@ def test_the_demo_is_not_mixed_into_a_real_grove(fresh: dict[str, str], tmp_path
     assert (answer.returncode, answer.stdout) == (1, "")
     assert answer.stderr.startswith("This database holds a grove that is not the sample")
     assert answer.stderr.count("\n") == 1
+
+
+def test_the_demo_leaves_a_server_alone_without_even_asking_it() -> None:
+    answer = manage("demo", DEBUG="1", DATABASE_URL="postgres://nobody@127.0.0.1:1/nothing")
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr.startswith("DATABASE_URL names a database on a server")
+    assert "manage.py demo --use-database-url" in answer.stderr
+    assert answer.stderr.count("\n") == 1
+
+
+@on_a_server
+@pytest.mark.django_db(transaction=True)
+def test_on_request_the_demo_goes_into_an_empty_database_on_a_server_and_can_be_repeated() -> None:
+    for figures in ("219 of 934 sprouts advanced", "0 of 715 sprouts advanced"):
+        answer = manage("demo", "--use-database-url", DEBUG="1", DATABASE_URL=database_url())
+        assert (answer.returncode, answer.stderr) == (0, "")
+        assert figures in answer.stdout
+
+
+@on_a_server
+@pytest.mark.django_db(transaction=True)
+def test_the_demo_never_goes_where_somebody_else_can_sign_in() -> None:
+    User.objects.create_user("olga")
+    answer = manage("demo", "--use-database-url", DEBUG="1", DATABASE_URL=database_url())
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr.startswith("Somebody else uses this database already")
+    assert not User.objects.filter(username="operator").exists()
+
+
+@on_a_server
+@pytest.mark.django_db(transaction=True)
+def test_the_demo_never_goes_beside_the_tables_of_others() -> None:
+    execute("CREATE TABLE invoices (id int)")
+    try:
+        answer = manage("demo", "--use-database-url", DEBUG="1", DATABASE_URL=database_url())
+    finally:
+        execute("DROP TABLE invoices")
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr.startswith("Somebody else uses this database already")

@@ -60,7 +60,13 @@ BROKEN: list[tuple[Any, str]] = [
     (environment.webhook_address, "https://user@hooks.example.org/"),
     (environment.webhook_address, "file:///etc/passwd"),
     (environment.webhook_address, "https://[::1/"),
+    (environment.lease, "0"),
+    (environment.lease, "soon"),
+    (environment.origins, "console.example.org"),
+    (environment.origins, "https://console.example.org/path"),
     (environment.database, "grove.sqlite3"),
+    (environment.database, "sqlite:///grove.sqlite3"),
+    (environment.database, "sqlite://:memory:"),
     (environment.database, "sqlite:////tmp/grove.sqlite3?foo=bar"),
     (environment.database, "mysql://localhost/grove"),
     (environment.database, "postgres://localhost:port/grove"),
@@ -99,12 +105,44 @@ def test_a_broken_value_is_refused_with_a_sentence_that_names_the_variable(parse
         (environment.mail_addresses, "a@x.org, b@x.org,a@x.org", ["a@x.org", "b@x.org"]),
         (environment.base_address, "https://x.org/grove/", "https://x.org/grove"),
         (environment.webhook_address, "http://[::1]:80/?a=b", "http://[::1]:80/?a=b"),
+        (environment.lease, "90s", timedelta(seconds=90)),
+        (environment.origins, "https://a.example, http://b:81", ["https://a.example", "http://b:81"]),
         (environment.daily_cron, "off", None),
         (environment.daily_cron, "30 4 * * 1-5", "30 4 * * 1-5"),
     ],
 )
 def test_what_a_value_means(parse: Any, value: str, meaning: Any) -> None:
     assert _read(value, parse) == meaning
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgres://grove:pa@s/w#rd@db.example.org/grove",
+        "postgres://grove:pa/w#rd@db.example.org:5432/grove",
+        "postgres://grove:12/w#rd@db.example.org/grove",
+        "postgres:grove:w#rd@db.example.org/grove",
+        "mysql://grove:w#rd@db.example.org/grove",
+        "postgres://db.example.org:port/grove?user=grove&password=w#rd",
+    ],
+)
+def test_a_broken_address_never_shows_its_password(address: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        environment.read({"DATABASE_URL": address}, "DATABASE_URL", environment.database, {})
+    assert "rd" not in str(refusal.value).replace("word", "")
+    assert "grove" in str(refusal.value)
+
+
+def test_special_characters_of_a_password_are_percent_encoded() -> None:
+    with pytest.raises(ImproperlyConfigured, match="percent-encoded, such as %40 for @"):
+        _read("postgres://grove:pa/ss@db.example.org/grove", environment.database)
+    right = _read("postgres://grove:pa%2Fss@db.example.org/grove", environment.database)
+    assert right["PASSWORD"] == "pa/ss"
+
+
+def test_the_message_about_a_relative_path_shows_the_four_slashes() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"four, as in sqlite:////srv/grove\.sqlite3\."):
+        _read("sqlite:///grove.sqlite3", environment.database)
 
 
 def test_the_environment_wins_over_dotenv_and_an_empty_value_counts_as_unset(
@@ -148,6 +186,8 @@ def test_dotenv_is_left_alone_when_told_so(tmp_path: Path, monkeypatch: pytest.M
         ("ADVANCEMENT_MAX_SHARE", "2"),
         ("ADVANCEMENT_MAX_MOVES", "0"),
         ("ADVANCEMENT_MAX_SIGNAL_AGE", "soon"),
+        ("ADVANCEMENT_LEASE", "0"),
+        ("CSRF_TRUSTED_ORIGINS", "console.example.org"),
     ],
 )
 def test_a_broken_setting_stops_the_start(name: str, value: str) -> None:
@@ -221,6 +261,41 @@ def test_commands_need_a_secret_key_and_no_hosts() -> None:
     assert refused.returncode == 1
     assert refused.stderr.startswith("Grove Console cannot start: SECRET_KEY is not set.")
     assert manage("check", SECRET_KEY=PRODUCTION["SECRET_KEY"]).returncode == 0
+
+
+@pytest.mark.parametrize("debug", ["1", "0"])
+def test_every_log_line_is_written_once(debug: str) -> None:
+    code = "import logging; logging.getLogger('django.request').error('a line of ours')"
+    answer = manage("shell", "-c", code, DEBUG=debug, SECRET_KEY=PRODUCTION["SECRET_KEY"])
+    assert answer.returncode == 0
+    assert answer.stderr.count("a line of ours") == 1
+
+
+@pytest.mark.parametrize("arguments", [("help",), ("--help",), ("run_advancement", "--help"), ("version",)])
+def test_help_needs_no_settings(arguments: tuple[str, ...]) -> None:
+    answer = manage(*arguments)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout
+
+
+def test_a_value_that_reads_like_a_call_for_help_is_none() -> None:
+    answer = manage("decide_run", "1", "--discard", "--reason", "help")
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("Grove Console cannot start: SECRET_KEY is not set.")
+
+
+@pytest.mark.parametrize("command", [("migrate",), ("createsuperuser", "--noinput"), ("qcluster",)])
+def test_djangos_own_commands_say_in_one_sentence_that_the_database_is_away(command: tuple[str, ...]) -> None:
+    answer = manage(*command, DEBUG="1", DATABASE_URL="postgres://nobody@127.0.0.1:1/nothing")
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("The database cannot be used (")
+    assert answer.stderr.count("\n") == 1
+
+
+def test_djangos_own_commands_show_their_traceback_on_request() -> None:
+    answer = manage("migrate", "--traceback", DEBUG="1", DATABASE_URL="postgres://nobody@127.0.0.1:1/nothing")
+    assert answer.returncode == 1
+    assert "Traceback" in answer.stderr
 
 
 @pytest.mark.parametrize("missing", ["SECRET_KEY", "ALLOWED_HOSTS"])

@@ -1,6 +1,7 @@
 """The GitHub workflow that makes the daily run is valid and runs what it should."""
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -21,7 +22,9 @@ def lint(text: str) -> list[str]:
         [node, LINTER / "lint.cjs"], input=text, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"make setup-dev installs the linter: {done.stderr}"
-    return [f"{finding['line']}: {finding['message']}" for finding in json.loads(done.stdout)]
+    findings = [f"{finding['line']}: {finding['message']}" for finding in json.loads(done.stdout)]
+    # GitHub has had this context since 2023, the linter does not know it.
+    return [finding for finding in findings if 'undefined variable "vars"' not in finding]
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +76,9 @@ def test_it_may_only_read_and_never_overlaps(workflow, job):
     assert not job.get("continue-on-error")
 
 
-def test_it_has_its_secrets_and_leaves_the_schedule_to_github(job):
+def test_it_has_its_secrets_and_settings_and_leaves_the_schedule_to_github(job):
     assert job["env"] == {
+        **{name: f"${{{{ vars.{name} }}}}" for name in settings_of_a_run()},
         "DATABASE_URL": "${{ secrets.DATABASE_URL }}",
         "SECRET_KEY": "${{ secrets.SECRET_KEY }}",
         "ADVANCEMENT_CRON": "off",
@@ -85,6 +89,13 @@ def test_it_has_its_secrets_and_leaves_the_schedule_to_github(job):
         "NOTIFY_WEBHOOK_SECRET": "${{ secrets.NOTIFY_WEBHOOK_SECRET }}",
         "RUN_URL": "${{ github.server_url }}/${{ github.repository }}/actions/runs/${{ github.run_id }}",
     }
+
+
+def settings_of_a_run() -> set[str]:
+    """Return the settings that decide what a run does, wherever it is scheduled."""
+    source = (Path(__file__).parents[1] / "grove_console" / "settings.py").read_text(encoding="utf-8")
+    read = re.findall(r"parse\.read\(\s*_values,\s*\"((?:ADVANCEMENT|DATABASE)_[A-Z_]+)\"", source)
+    return set(read) - {"ADVANCEMENT_CRON", "DATABASE_URL"}
 
 
 def test_it_claims_the_day_or_makes_a_dry_run(job):

@@ -12,3 +12,6 @@ __all__ = ["clusters", "facts", "lifecycle", "outbox"]
 
 admin.site.site_header = admin.site.site_title = "Grove Console"
 admin.site.index_title = "Records"
+admin.site.enable_nav_sidebar = False
+# The console itself leads here, so there is no other site to view.
+admin.site.site_url = None

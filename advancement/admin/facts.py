@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery, URLField
 from django.http import HttpRequest
 
+from advancement.admin import links
 from advancement.admin.records import ReadOnly, RecordAdmin, StackedInline, tier_filter
 from advancement.models import (
     AdvancementEvent,
@@ -27,11 +28,22 @@ class SproutAdmin(RecordAdmin):
     """Sprouts; they come from imports, and their tiers change through runs."""
 
     id_search = "id"
-    list_display = ["title", "tier", "lifecycle_model", "tier_updated_at", "revision", "id"]
+    list_display = ["title", "tier", "lifecycle_model", "tier_updated_at", "created_at", "id"]
+    readonly_fields = ["id", "initial_tier", "revision", "records"]
     list_filter = [tier_filter("tier"), "lifecycle_model"]
     list_select_related = ["lifecycle_model"]
     search_fields = ["title"]
     search_help_text = "A part of the title, or an id"
+
+    @admin.display
+    def records(self, sprout: Sprout) -> str:
+        """What there is of it."""
+        return links.lists(
+            events=(AdvancementEvent, "sprout_id", sprout.pk),
+            holds=(Hold, "sprout", sprout.pk),
+            signals=(SignalAggregation, "sprout", sprout.pk),
+            usage_events=(UsageEvent, "sprout", sprout.pk),
+        )
 
 
 @admin.register(UsageEvent)
@@ -80,10 +92,16 @@ class HoldAdmin(RecordAdmin):
     """Holds; setting or releasing one raises its sprout's revision, which an edit here would not."""
 
     id_search = "sprout"
-    list_display = ["title", "reason", "until", "rule_id", "set_at", "set_by", "released_at"]
+    list_display = ["title", "reason", "until", "rule", "set_at", "set_by", "run", "released_at"]
     list_filter = ["set_at", ("released_at", admin.EmptyFieldListFilter)]
     search_fields = ["sprout__title", "reason"]
     search_help_text = "A part of a sprout's title, its id, or a part of the reason"
+    readonly_fields = ["run"]
+
+    @admin.display(description="set by run", ordering="set_by_run_id")
+    def run(self, hold: Hold) -> str:
+        """The run that set it, if one did."""
+        return links.record(Run, hold.set_by_run_id)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Read the titles along; a join would leave out the holds of sprouts that were deleted."""
@@ -105,6 +123,14 @@ class AdvancementRuleAdmin(RecordAdmin):
     list_filter = ["active_version__enabled", ("archived_at", admin.EmptyFieldListFilter)]
     list_select_related = ["active_version", "draft_version"]
     search_fields = ["id", "active_version__title"]
+    readonly_fields = ["records"]
+
+    @admin.display
+    def records(self, rule: AdvancementRule) -> str:
+        """What there is of it."""
+        return links.lists(
+            versions=(RuleVersion, "rule", rule.pk), events=(AdvancementEvent, "rule_id", rule.pk)
+        )
 
     @admin.display(boolean=True)
     def enabled(self, rule: AdvancementRule) -> bool:
@@ -152,13 +178,21 @@ class RunAdmin(RecordAdmin):
         "dry_run",
         "logical_date",
         "evaluated",
+        "moves_planned",
         "advanced",
         "created_at",
+        "records",
     ]
     list_filter = ["status", "kind", "trigger", "dry_run", "created_at"]
     search_fields = ["=id", "reason", "requested_by"]
     # Silences a warning about what Django 6 assumes of addresses without a scheme.
     formfield_overrides = {URLField: {"assume_scheme": "https"}}
+    readonly_fields = ["records"]
+
+    @admin.display
+    def records(self, run: Run) -> str:
+        """What came of it."""
+        return links.lists(events=(AdvancementEvent, "run_id", run.pk), left_out=(LeftOut, "run", run.pk))
 
 
 @admin.register(LeftOut)
@@ -166,10 +200,21 @@ class LeftOutAdmin(RecordAdmin):
     """Candidates that a run did not move, and why."""
 
     id_search = "sprout_id"
-    list_display = ["run_id", "sprout_id", "bucket", "reason"]
+    list_display = ["id", "of_run", "sprout", "bucket", "reason"]
     list_filter = ["bucket"]
     search_fields = ["=run__id", "reason"]
     search_help_text = "A run's number, a sprout's id, or a part of the reason"
+    readonly_fields = ["sprout"]
+
+    @admin.display(description="run", ordering="run")
+    def of_run(self, row: LeftOut) -> str:
+        """The run that left it out."""
+        return links.record(Run, row.run_id)
+
+    @admin.display(ordering="sprout_id")
+    def sprout(self, row: LeftOut) -> str:
+        """The candidate."""
+        return links.record(Sprout, row.sprout_id)
 
 
 @admin.register(AdvancementEvent)
@@ -180,13 +225,30 @@ class AdvancementEventAdmin(RecordAdmin):
     list_display = [
         "id",
         "timestamp",
-        "sprout_title",
+        "sprout",
         "from_tier",
         "to_tier",
         "event_type",
-        "rule_id",
-        "run_id",
+        "rule",
+        "run",
+        "operator_id",
     ]
     list_filter = ["event_type", tier_filter("from_tier"), tier_filter("to_tier"), "timestamp"]
     search_fields = ["sprout_title", "=rule_id", "=run_id"]
     search_help_text = "A part of a sprout's title, its id, a rule, or a run's number"
+    readonly_fields = ["sprout", "rule", "run"]
+
+    @admin.display(ordering="sprout_title")
+    def sprout(self, event: AdvancementEvent) -> str:
+        """Whom it moved."""
+        return links.record(Sprout, event.sprout_id, event.sprout_title)
+
+    @admin.display(ordering="rule_id")
+    def rule(self, event: AdvancementEvent) -> str:
+        """By which rule, if by any."""
+        return links.record(AdvancementRule, event.rule_id)
+
+    @admin.display(ordering="run_id")
+    def run(self, event: AdvancementEvent) -> str:
+        """In which run."""
+        return links.record(Run, event.run_id)

@@ -1,19 +1,45 @@
 """Lifecycle models and their tiers: the one thing that is edited in these pages."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from advancement.admin.records import ModelAdmin
+from advancement.criteria.wording import join_words
 from advancement.models import LifecycleModel, Sprout, Tier
 from advancement.rulebook import active_versions
 
+if TYPE_CHECKING:
+    TierModelForm = forms.ModelForm[Tier]
+else:
+    TierModelForm = forms.ModelForm
+
+
+class InUse:
+    """Names what stands against a deletion beside what it would delete."""
+
+    def uses(self, rows: list[Any]) -> list[str]:
+        """Return a sentence with the remedy for each thing that stands against it."""
+        raise NotImplementedError
+
+    def get_deleted_objects(
+        self, objs: Iterable[Any], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[Any], list[Any]]:
+        """Leave it at the sentences where there are any: the rest may be a hundred thousand sprouts."""
+        rows = list(objs)
+        if uses := self.uses(rows):
+            return [str(row) for row in rows], {}, set(), uses
+        found: Any = super().get_deleted_objects(rows, request)  # type: ignore[misc]  # of ModelAdmin
+        return found  # type: ignore[no-any-return]
+
 
 @admin.register(LifecycleModel)
-class LifecycleModelAdmin(ModelAdmin):
-    """Lifecycle models; the slug is chosen once."""
+class LifecycleModelAdmin(InUse, ModelAdmin):
+    """Lifecycle models; the slug is chosen once, and one in use cannot be deleted."""
 
     list_display = ["slug", "label", "created_at", "archived_at"]
     search_fields = ["slug", "label"]
@@ -23,11 +49,31 @@ class LifecycleModelAdmin(ModelAdmin):
         """Sprouts, rules and events hold the slug by value."""
         return ["slug"] if obj else []
 
+    def uses(self, rows: list[Any]) -> list[str]:
+        """Name the models that hold sprouts, or still have tiers."""
+        return [sentence for model in rows for sentence in _uses_of_model(model)]
+
+
+class TierForm(TierModelForm):
+    """A tier; it may not be put where an enabled rule would lead backward."""
+
+    def clean_position(self) -> int:
+        """Refuse a position that turns an enabled rule around, and name those rules."""
+        position: int = self.cleaned_data["position"]
+        if turned := list(_turned_rules(self.instance, position)):
+            rules = f"the enabled {'rule' if len(turned) == 1 else 'rules'} {join_words(turned, 'and')}"
+            raise ValidationError(
+                f"There, {rules} would lead backward. Rules only lead forward: import them disabled, "
+                "or archive them with archive_rule, first."
+            )
+        return position
+
 
 @admin.register(Tier)
-class TierAdmin(ModelAdmin):
+class TierAdmin(InUse, ModelAdmin):
     """Tiers; the slug is chosen once, and one in use cannot be deleted."""
 
+    form = TierForm
     list_display = ["slug", "emoji", "label", "lifecycle_model", "position"]
     list_filter = ["lifecycle_model"]
     list_select_related = ["lifecycle_model"]
@@ -37,27 +83,50 @@ class TierAdmin(ModelAdmin):
         """Sprouts, rules and events hold model and slug by value."""
         return ["lifecycle_model", "slug"] if obj else []
 
-    def get_deleted_objects(
-        self, objs: Iterable[Any], request: HttpRequest
-    ) -> tuple[list[Any], dict[str, int], set[Any], list[Any]]:
-        """Name what stands against the deletion beside what it would delete."""
-        tiers = list(objs)
-        found: Any = super().get_deleted_objects(tiers, request)
-        to_delete, counts, perms_needed, protected = found
-        return to_delete, counts, perms_needed, [*protected, *_uses(tiers)]
+    def uses(self, rows: list[Any]) -> list[str]:
+        """Name the tiers that hold sprouts, and the enabled rules that name them."""
+        return [sentence for tier in rows for sentence in _uses_of_tier(tier)]
 
 
-def _uses(tiers: Iterable[Tier]) -> list[str]:
-    """Return a sentence for each thing that holds one of the tiers by value."""
-    versions = active_versions()
-    sentences = []
-    for tier in tiers:
-        if Sprout.objects.filter(lifecycle_model=tier.lifecycle_model_id, tier=tier.slug).exists():
-            sentences.append(f"The tier {tier.slug} holds sprouts: move them to another tier first.")
-        sentences += [
-            f"The tier {tier.slug} is named by the enabled rule {version.rule_id}: disable that first."
-            for version in versions
-            if version.lifecycle_model_id == tier.lifecycle_model_id
-            and tier.slug in {version.from_tier, version.to_tier}
-        ]
-    return sentences
+def _uses_of_model(model: LifecycleModel) -> Iterator[str]:
+    if count := Sprout.objects.filter(lifecycle_model=model).count():
+        yield (
+            f"The lifecycle model {model.slug} holds {_sprouts(count)}, which keep their model: "
+            "set its “archived at” instead, which keeps new ones out."
+        )
+    elif model.tiers.exists():
+        yield f"The lifecycle model {model.slug} has tiers: delete those first."
+
+
+def _uses_of_tier(tier: Tier) -> Iterator[str]:
+    held = Sprout.objects.filter(lifecycle_model=tier.lifecycle_model_id, tier=tier.slug)
+    if count := held.count():
+        yield (
+            f"The tier {tier.slug} holds {_sprouts(count)}: "
+            "move them to another tier with override_tier first."
+        )
+    for version in active_versions():
+        names = {version.from_tier, version.to_tier}
+        if version.lifecycle_model_id == tier.lifecycle_model_id and tier.slug in names:
+            yield (
+                f"The tier {tier.slug} is named by the enabled rule {version.rule_id}: "
+                "import that disabled, or archive it with archive_rule, first."
+            )
+
+
+def _turned_rules(tier: Tier, position: int) -> Iterator[str]:
+    """Yield the enabled rules that lead forward now and backward with the tier at the position."""
+    tiers = Tier.objects.filter(lifecycle_model=tier.lifecycle_model_id)
+    before = dict(tiers.values_list("slug", "position"))
+    after = before | {tier.slug: position}
+    for version in active_versions():
+        ends = version.from_tier, version.to_tier
+        if version.lifecycle_model_id != tier.lifecycle_model_id or not before.keys() >= set(ends):
+            continue
+        start, end = ends
+        if before[start] < before[end] and after[start] > after[end]:
+            yield version.rule_id
+
+
+def _sprouts(count: int) -> str:
+    return f"{count:,} {'sprout' if count == 1 else 'sprouts'}"

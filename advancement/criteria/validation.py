@@ -57,12 +57,18 @@ def split_by_validity(
     usable: list[RuleDefinition] = []
     reasons: dict[str, str] = {}
     for rule in rules:
-        stops = [problem.message for problem in check_rule(rule, lifecycles) if problem.blocks != "nothing"]
+        stops = [_unnamed(problem) for problem in check_rule(rule, lifecycles) if problem.blocks != "nothing"]
         if stops:
             reasons[rule.slug] = " ".join(stops)
         else:
             usable.append(rule)
     return usable, reasons
+
+
+def _unnamed(problem: Problem) -> str:
+    """Return a problem's sentence for a place where the rule is named already."""
+    sentence = problem.message.removeprefix(f"Rule {quoted(problem.rule)}: ")
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _problem(

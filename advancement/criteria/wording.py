@@ -3,6 +3,7 @@
 import difflib
 import math
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Final
 
 _SHOWN_CHARACTERS: Final = 60
@@ -31,6 +32,15 @@ def compact_number(number: float) -> int | float:
     if abs(number) < _EXACT_INTEGERS and float(number).is_integer():
         return int(number)
     return number
+
+
+def age_words(age: timedelta) -> str:
+    """Return a duration in the largest of hours, minutes and seconds of which it has at least two."""
+    seconds = age.total_seconds()
+    for unit, length in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.0f} {unit}"
+    return f"{seconds:,.0f} {'second' if round(seconds) == 1 else 'seconds'}"
 
 
 def join_words(words: Sequence[str], conjunction: str) -> str:

@@ -8,8 +8,8 @@ from advancement.criteria.rules import CriterionDefinition
 from advancement.database.clock import database_now
 from advancement.evaluation.compile import CompiledRules, with_signals
 from advancement.evaluation.outcomes import BLOCKED, HELD, INVALID, NO_MATCH, NO_SIGNALS, outcome
-from advancement.evaluation.ruleset import load_rule_set
-from advancement.models import RuleVersion, Sprout
+from advancement.evaluation.ruleset import RuleSet, load_rule_set
+from advancement.models import Hold, RuleVersion, Sprout
 from advancement.rulebook import lifecycles
 
 _BUCKETS = {
@@ -56,11 +56,17 @@ class RuleExplanation:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The bucket that a sprout is in now, and what each rule of its tier says, in their order."""
+    """The bucket that a sprout is in now, and what each rule of its tier says, in their order.
+
+    `holds` are those in force; `invalid_rules` are the rules of its tier that runs leave out, each with
+    the reason by slug.
+    """
 
     sprout: Sprout
     bucket: str
     rules: tuple[RuleExplanation, ...]
+    holds: tuple[Hold, ...]
+    invalid_rules: dict[str, str]
 
 
 def explain(sprout_id: UUID, *, using: str = "default") -> Explanation:
@@ -84,7 +90,19 @@ def explain(sprout_id: UUID, *, using: str = "default") -> Explanation:
         rules=tuple(
             _rule(sprout, version, version.pk == result, rule_set.stopped_reasons) for version in own
         ),
+        holds=tuple(Hold.objects.using(using).in_force(as_of).filter(sprout=sprout_id).order_by("id")),
+        invalid_rules=_invalid(sprout, rule_set, using),
     )
+
+
+def _invalid(sprout: Sprout, rule_set: RuleSet, using: str) -> dict[str, str]:
+    versions = RuleVersion.objects.using(using).filter(
+        active_in__in=list(rule_set.invalid_reasons),
+        lifecycle_model_id=sprout.lifecycle_model_id,
+        from_tier=sprout.tier,
+    )
+    slugs = versions.order_by("rule").values_list("rule", flat=True)
+    return {slug: rule_set.invalid_reasons[slug] for slug in slugs}
 
 
 def _rule(sprout: Sprout, version: RuleVersion, wins: bool, stopped: dict[str, str]) -> RuleExplanation:

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from advancement.criteria.rules import RuleDefinition
 from advancement.criteria.signals import SIGNALS, Period
-from advancement.criteria.wording import format_number
+from advancement.criteria.wording import age_words, format_number
 from advancement.models import SignalRefresh
 
 # A smaller total may halve by chance.
@@ -65,10 +65,10 @@ class SignalGate:
             )
         if self._now - finished <= limit:
             return None
-        hours = (self._now - finished).total_seconds() / 3600
+        age = age_words(self._now - finished)
         return (
-            f"The {period} signals were last refreshed {hours:,.0f} hours ago, which is longer than "
-            f"ADVANCEMENT_MAX_SIGNAL_AGE allows ({limit.total_seconds() / 3600:,.0f} hours)."
+            f"The {period} signals were last refreshed {age} ago, which is longer than "
+            f"ADVANCEMENT_MAX_SIGNAL_AGE allows ({age_words(limit)})."
         )
 
     def _collapse(self, rule: RuleDefinition, name: str, column: str) -> str | None:

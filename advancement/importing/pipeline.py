@@ -10,7 +10,7 @@ from django.db import connections, transaction
 from advancement.database.clock import database_now
 from advancement.importing.importer import Importer, Merged
 from advancement.importing.outcome import MAX_PROBLEMS, BadFile, BadRow, ImportRefused, Outcome
-from advancement.importing.reading import STDIN, Source, open_source
+from advancement.importing.reading import Source, name_of, open_source
 from advancement.importing.records import Records, read_records
 from advancement.importing.rejects import rejected_file
 from advancement.importing.staging import Staging
@@ -36,7 +36,7 @@ def import_file(
     """
     started = database_now(using)
     importer = importer_class(using, started)
-    name = "stdin" if path == STDIN else path
+    name = name_of(path)
     try:
         with open_source(path) as source:
             run = _Import(importer, path, name, source, skip_bad_rows, on_progress)

@@ -146,6 +146,11 @@ class _Gunzip(io.RawIOBase):
         return filled
 
 
+def name_of(path: str) -> str:
+    """Return what messages call the file, and what files beside it are named after."""
+    return "stdin" if path == STDIN else path
+
+
 @contextlib.contextmanager
 def open_source(path: str) -> Iterator[Source]:
     """Open a file, or standard input for `-`; raise BadFile where that is not possible."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from advancement.importing.outcome import BadFile
-from advancement.importing.reading import STDIN
+from advancement.importing.reading import name_of
 
 # Beside the bad rows: a sentence for each of them.
 REASONS_SUFFIX: Final = ".reasons"
@@ -24,7 +24,7 @@ def rejected_file(path: str, header: str, rows: Iterable[tuple[bytes, str]]) -> 
     """
     with contextlib.ExitStack() as undo:
         try:
-            target, rejected, reasons = _create("stdin" if path == STDIN else path, undo)
+            target, rejected, reasons = _create(name_of(path), undo)
             with rejected, reasons:
                 if header:
                     rejected.write(_ended(header.encode()))

@@ -7,7 +7,7 @@ from advancement.criteria.errors import AdvancementError
 from advancement.criteria.rule_json import RuleFileError, rules_from_json
 from advancement.criteria.rules import RuleDefinition
 from advancement.importing.outcome import BadFile
-from advancement.importing.reading import STDIN, open_source
+from advancement.importing.reading import name_of, open_source
 
 MAX_CHARACTERS: Final = 16 * 2**20
 
@@ -17,7 +17,7 @@ def read_rules(path: str) -> list[RuleDefinition]:
 
     Raise AdvancementError with sentences that name the place.
     """
-    name = "stdin" if path == STDIN else path
+    name = name_of(path)
     try:
         with open_source(path) as source:
             text = _limited(source.lines())

@@ -13,6 +13,7 @@ import django.db
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from advancement.criteria.errors import AdvancementError
+from advancement.management.values import reason
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -80,6 +81,13 @@ class ConsoleCommand(BaseCommand):
     def add_json_option(parser: CommandParser) -> None:
         """Add `--json`; the command then prints with `print_json` and nothing else on stdout."""
         parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+
+    @staticmethod
+    def add_reason_option(parser: CommandParser, kept_with: str) -> None:
+        """Add `--reason`, which is required and must not be blank."""
+        parser.add_argument(
+            "--reason", type=reason, required=True, metavar="TEXT", help=f"why; kept with {kept_with}"
+        )
 
     def print_json(self, value: Mapping[str, Any]) -> None:
         """Print one JSON object on one line, in ASCII; times and UUIDs as text."""

@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from rich.console import Console
 from rich.table import Table
 
+from advancement.management.terminal import make_console
 from advancement.models import Run
 from advancement.models.runs import RunStatus
 
@@ -22,7 +22,7 @@ _BUCKETS: Final = (
 
 def print_run(run: Run, summary: dict[str, Any], *, worked: bool) -> None:
     """Print what a run did: where every candidate went, by rule, and what deserves a look."""
-    console = Console(highlight=False)
+    console = make_console()
     if not worked:
         console.print(f"{run.logical_date} was already claimed by run {run.pk}, which is {run.status}.")
         return
@@ -35,6 +35,9 @@ def print_run(run: Run, summary: dict[str, Any], *, worked: bool) -> None:
         console.print(f"Rule {line['rule']} was skipped: {line['reason']}", markup=False)
     for line in summary["stopped_rules"]:
         console.print(f"Rule {line['rule']} was stopped: {line['reason']}", markup=False)
+    if run.dry_run and run.held_because:
+        reasons = " ".join(run.held_because)
+        console.print(f"A real run would be held by a guardrail. {reasons}", markup=False)
 
 
 def _headline(run: Run, summary: dict[str, Any]) -> str:

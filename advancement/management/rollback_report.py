@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from rich.console import Console
 from rich.table import Table
 
 from advancement.criteria.wording import join_words
 from advancement.management.report import duration
+from advancement.management.terminal import make_console
 from advancement.models import Run
 from advancement.models.runs import RunStatus
 
@@ -25,7 +25,7 @@ _BUCKETS: Final = (
 
 def print_rollback(run: Run, summary: dict[str, Any]) -> None:
     """Print what a rollback took back, what it left alone and why, and what can be done next."""
-    console = Console(highlight=False)
+    console = make_console()
     if run.planned_at and not summary["evaluated"]:
         console.print(f"Nothing to take back: there is no advancement {scope_of(run)}.", markup=False)
         return

@@ -1,4 +1,4 @@
-"""Parsers of arguments: times, durations and sprouts; each says what to write instead."""
+"""Parsers of arguments: times, durations, sprouts and reasons; each says what to write instead."""
 
 import re
 from argparse import ArgumentTypeError
@@ -58,3 +58,10 @@ def days(text: str) -> timedelta:
     if not re.fullmatch(r"\d{1,6}", text) or not 1 <= int(text) <= _MOST_DAYS:
         raise ArgumentTypeError(f"{text!r} is not a number of days from 1 to {_MOST_DAYS:,}.")
     return timedelta(days=int(text))
+
+
+def reason(text: str) -> str:
+    """Parse a reason: anything that is not blank."""
+    if not text.strip():
+        raise ArgumentTypeError("it is empty; say why, in words for whoever reads it later.")
+    return text

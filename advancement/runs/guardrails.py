@@ -13,8 +13,8 @@ LEAST_CANDIDATES = 100
 
 
 def limits_exceeded(run: Run, using: str = "default") -> list[str]:
-    """Return, as sentences, the guardrails that a run's plan exceeds; none for a dry run or once approved."""
-    if run.kind != RunKind.ADVANCEMENT or run.dry_run or run.decided_at is not None:
+    """Return, as sentences, the guardrails that a run's plan exceeds; none once a person decided about it."""
+    if run.kind != RunKind.ADVANCEMENT or run.decided_at is not None:
         return []
     found = []
     share, most = settings.ADVANCEMENT_MAX_SHARE, settings.ADVANCEMENT_MAX_MOVES

@@ -60,12 +60,18 @@ def scheduler_fault(*, using: str = "default") -> str | None:
         return None
     schedule = Schedule.objects.using(using).first()
     if schedule is None or schedule.ticked_at is None:
-        return "the scheduler has not looked for work yet: start the task clusters"
+        return (
+            "the scheduler has not looked for work yet: it does within a minute of the start of the task "
+            "clusters"
+        )
     silence = database_now(using) - schedule.ticked_at
     if silence <= LONGEST_SILENCE:
         return None
     minutes = silence.total_seconds() / 60
-    return f"the scheduler last looked for work {minutes:,.0f} minutes ago: restart the task clusters"
+    return (
+        f"the scheduler last looked for work {minutes:,.0f} minutes ago: restart the task clusters, "
+        "unless they started less than a minute ago"
+    )
 
 
 def run_scheduled(

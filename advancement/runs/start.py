@@ -79,9 +79,11 @@ def check_scope(tiers: tuple[str, ...], lifecycle_model: str, using: str = "defa
         )
     in_scope = [ladders[lifecycle_model]] if lifecycle_model else list(ladders.values())
     known = list(dict.fromkeys(slug for ladder in in_scope for slug in ladder))
+    # Nobody who leaves the tiers to the setting would look for the mistake there.
+    source = " of ADVANCEMENT_FROM_TIERS" if tiers == RunRequest().tiers else ""
     for tier in tiers:
         if tier not in known:
-            raise AdvancementError(f"The tier {quoted(tier)} is unknown; {advice(tier, known)}")
+            raise AdvancementError(f"The tier {quoted(tier)}{source} is unknown; {advice(tier, known)}")
 
 
 def check_triggers(using: str = "default") -> None:

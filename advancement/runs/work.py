@@ -94,7 +94,7 @@ class _Worker:
             self._plan(run)
             run = self._renew()
         if run.dry_run:
-            self._release()
+            self._release(limits_exceeded(run, self._using))
             return
         if run.status == RunStatus.PLANNED and (exceeded := limits_exceeded(run, self._using)):
             self._hold(exceeded)
@@ -245,8 +245,9 @@ class _Worker:
             self._update(**values)
             announce(self.run, partial(summarise, using=self._using), using=self._using)
 
-    def _release(self) -> None:
-        self._update(finished_at=database_now(self._using), lease_expires_at=None)
+    def _release(self, exceeded: list[str]) -> None:
+        """Leave a dry run at its plan, with what a guardrail would say to it."""
+        self._update(held_because=exceeded, finished_at=database_now(self._using), lease_expires_at=None)
 
     def _update(self, **values: object) -> None:
         mine = Run.objects.using(self._using).filter(pk=self._id, lease_token=self._token)

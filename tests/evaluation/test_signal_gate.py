@@ -38,6 +38,27 @@ def test_signals_older_than_allowed_stop_the_rule() -> None:
     assert "49 hours ago" in stopped(planned_run())["a-rule"]
 
 
+@pytest.mark.parametrize(
+    ("allowed", "hours_ago", "words"),
+    [
+        (timedelta(seconds=90), 0.5, "which is longer than ADVANCEMENT_MAX_SIGNAL_AGE allows (90 seconds)"),
+        (timedelta(minutes=30), 0.75, "45 minutes ago, which is longer than"),
+        (timedelta(minutes=30), 0.75, "(30 minutes)"),
+        (timedelta(hours=1), 1.5, "90 minutes ago"),
+        (timedelta(days=2), 240, "240 hours ago"),
+    ],
+)
+def test_short_ages_are_named_in_short_units(
+    settings: Any, allowed: timedelta, hours_ago: float, words: str
+) -> None:
+    settings.ADVANCEMENT_MAX_SIGNAL_AGE = allowed
+    add_rule("citations >= 3")
+    make_sprout(signals={"citations": 3})
+    SignalRefresh.objects.all().delete()
+    refreshed(hours_ago=hours_ago)
+    assert words in stopped(planned_run())["a-rule"]
+
+
 def test_signals_just_young_enough_do_not() -> None:
     add_rule("citations >= 3")
     make_sprout(signals={"citations": 3})

@@ -49,6 +49,7 @@ def test_the_second_scheduled_command_of_a_day_says_so_and_is_content() -> None:
     plant(3)
     second = manage("run_advancement", "--scheduled", "--json")
     assert (second.code, second.json["status"]) == (0, "already_claimed")
+    assert second.json["run_status"] == "succeeded"
     assert second.json["run"] == first.json["run"]
     for_people = manage("run_advancement", "--scheduled")
     assert for_people.code == 0

@@ -185,6 +185,16 @@ def test_wrong_usage_is_refused_with_a_sentence(arguments: tuple[str, ...], sent
     assert not Run.objects.exists()
 
 
+@pytest.mark.parametrize("arguments", [(), ("--scheduled",), ("--lifecycle-model", "academic")])
+def test_an_unknown_tier_of_the_setting_is_named_as_such(arguments: tuple[str, ...]) -> None:
+    add_model("academic", "draft", "preprint")
+    code = 2 if "--lifecycle-model" in arguments else 1
+    ended = manage("run_advancement", *arguments, ADVANCEMENT_FROM_TIERS="sapling,sproot")
+    assert ended.code == code
+    tier = "sapling" if "--lifecycle-model" in arguments else "sproot"
+    assert f'he tier "{tier}" of ADVANCEMENT_FROM_TIERS is unknown' in ended.err
+
+
 def test_a_batch_size_that_is_no_number_is_wrong_usage() -> None:
     assert manage("run_advancement", "--batch-size", "many").code == 2
 

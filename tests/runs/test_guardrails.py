@@ -70,9 +70,27 @@ def test_more_moves_than_allowed_are_held(rule: None, settings: Any, moves: int,
     assert finished_run().status == status
 
 
-def test_a_dry_run_is_never_held(rule: None) -> None:
+def test_a_dry_run_is_never_held_and_says_that_the_real_run_would_be(
+    rule: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     plant(100)
-    assert finished_run(dry_run=True).status == "planned"
+    call_command("run_advancement", "--dry-run", "--json")
+    outcome = json.loads(capsys.readouterr().out)
+    assert (outcome["status"], outcome["advanced"]) == ("planned", 100)
+    assert outcome["held_because"] == [
+        "It would move 100 of 100 candidates, more than the share of 0.5 that ADVANCEMENT_MAX_SHARE allows."
+    ]
+    call_command("run_advancement", "--dry-run")
+    said = capsys.readouterr().out
+    assert "A real run would be held by a guardrail. It would move 100 of 100 candidates" in said
+
+
+def test_a_dry_run_within_the_limits_speaks_of_no_guardrail(
+    rule: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plant(99)
+    call_command("run_advancement", "--dry-run", "--json")
+    assert "held_because" not in json.loads(capsys.readouterr().out)
 
 
 def test_the_command_fails_and_its_json_has_what_would_move(

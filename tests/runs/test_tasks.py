@@ -112,6 +112,33 @@ def test_a_tick_on_a_database_that_is_not_ready_says_so_in_one_line(
     ]
 
 
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records if record.name == "advancement.tasks"]
+
+
+def test_work_writes_one_line_with_the_figures_of_each_run(
+    due: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_rule("citations >= 3")
+    plant(3)
+    plant(1, citations=2)
+    with caplog.at_level("INFO", logger="advancement.tasks"):
+        tasks.work()
+    assert lines(caplog) == [f"Run {Run.objects.get().pk} succeeded: 3 of 4 sprouts advanced, 0 skipped."]
+
+
+def test_the_line_of_a_held_run_says_why(
+    due: datetime, caplog: pytest.LogCaptureFixture, settings: Settings
+) -> None:
+    settings.ADVANCEMENT_MAX_MOVES = 2
+    add_rule("citations >= 3")
+    plant(3)
+    with caplog.at_level("INFO", logger="advancement.tasks"):
+        tasks.work()
+    (line,) = lines(caplog)
+    assert line.startswith(f"Run {Run.objects.get().pk} is held: 3 moves planned. It would move 3 sprouts")
+
+
 def test_migrate_schedules_the_tick_each_minute_on_the_quick_cluster() -> None:
     Schedule.objects.all().delete()
     for _ in range(2):

@@ -4,8 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from advancement.management.base import ConsoleCommand, system_user
+from advancement.management.base import ConsoleCommand, system_user, usage_error
 from advancement.management.report import print_run
+from advancement.management.values import sprout
 from advancement.models import Run
 from advancement.models.runs import RunStatus
 from advancement.runs.decisions import approve, discard
@@ -25,13 +26,17 @@ class Command(ConsoleCommand):
         decision = parser.add_mutually_exclusive_group(required=True)
         decision.add_argument("--approve", action="store_true", help="apply what still holds of its plan")
         decision.add_argument("--discard", action="store_true", help="drop its plan; nothing moves")
-        parser.add_argument("--reason", required=True, metavar="TEXT", help="why; kept with the run")
+        for name, what in (("only", "these sprouts alone"), ("except", "all but these sprouts")):
+            parser.add_argument(
+                f"--{name}", type=sprout, action="append", default=[], metavar="SPROUT",
+                help=f"apply the moves of {what}; may be repeated",
+            )  # fmt: skip
+        self.add_reason_option(parser, "the run")
         self.add_json_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Decide, apply where that was decided, and report."""
-        decide = approve if options["approve"] else discard
-        decide(options["run"], by=system_user(), reason=options["reason"])
+        self._decide(options)
         with self.phases() as progress:
             if options["approve"] and (token := take_lease(options["run"])) is not None:
                 work_on(options["run"], token, progress=progress)
@@ -45,3 +50,12 @@ class Command(ConsoleCommand):
             print_run(run, summary, worked=True)
         if run.status == RunStatus.FAILED:
             raise CommandError(f"Run {run.pk} failed: {run.error}")
+
+    def _decide(self, options: dict[str, Any]) -> None:
+        run, only, excluding = options["run"], options["only"], options["except"]
+        if options["approve"]:
+            approve(run, by=system_user(), reason=options["reason"], only=only, excluding=excluding)
+            return
+        if only or excluding:
+            raise usage_error("--only and --except choose what to approve; leave them out with --discard.")
+        discard(run, by=system_user(), reason=options["reason"])

@@ -10,17 +10,16 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 from django.db.models import Count
 
 import advancement
 from advancement.criteria.rules import CriterionDefinition, Logic
-from advancement.criteria.sentences import criterion_sentence
 from advancement.criteria.signals import Period
-from advancement.criteria.wording import format_number
-from advancement.evaluation.explain import CriterionExplanation, explain
+from advancement.evaluation.explain import explain
 from advancement.management.base import ConsoleCommand
+from advancement.management.explanation import criterion_line, explanation_lines
 from advancement.management.report import print_run
 from advancement.models import (
     AdvancementEvent,
@@ -37,13 +36,21 @@ OPERATOR: Final = "operator"
 PASSWORD: Final = "grove-demo"
 SAMPLE: Final = Path(advancement.__file__).parent / "sample_grove"
 # While the sample was in use; now, nothing would have happened in the last 30 days.
-AS_OF: Final = "2026-03-06T00:00:00Z"
+AS_OF: Final = "2026-01-20T00:00:00Z"
 
 
 class Command(ConsoleCommand):
     """Load the sample grove, then plan and do a run, step by step, with the commands that anybody has."""
 
     help = "Load the sample grove and show a dry run and a real run. For trying out, under DEBUG."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the option."""
+        parser.add_argument(
+            "--use-database-url",
+            action="store_true",
+            help="load it into the empty database on a server that DATABASE_URL names",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Take the steps, each with a heading and a sentence; nothing is changed when it refuses."""
@@ -52,6 +59,8 @@ class Command(ConsoleCommand):
                 "The demo makes an operator whose password everybody knows, so it needs DEBUG=1. "
                 "Never load it where a real grove is."
             )
+        if connection.vendor != "sqlite":
+            _refuse_servers(asked_for=options["use_database_url"])
         _refuse_other_groves()
         self._prepare()
         self._load()
@@ -146,16 +155,10 @@ class Command(ConsoleCommand):
         sprout_id = _most_cited_that_stayed()
         if sprout_id is None:
             return
-        explanation = explain(sprout_id)
         self.stdout.write("\nAnd each stay can, from the rules of its tier:")
-        self.stdout.write(f"  {explanation.sprout.title} stays {explanation.sprout.tier}")
-        for rule in explanation.rules:
-            need = (
-                "any of these would suffice" if rule.version.logic == Logic.ANY else "all of these are needed"
-            )
-            self.stdout.write(f"  by “{rule.version.title}” ({rule.version.rule_id}); {need}:")
-            for line in rule.criteria:
-                self.stdout.write(f"    {_line(line.criterion, line.actual, line.met)}{_gap(line)}")
+        for line in explanation_lines(explain(sprout_id)):
+            self.stdout.write(f"  {line}")
+        self.stdout.write(f"manage.py explain {sprout_id} says this again; any other id will do as well.")
 
     def _invite(self) -> None:
         self._heading("7 · Open the console", "make console serves it at http://127.0.0.1:8000/")
@@ -164,6 +167,31 @@ class Command(ConsoleCommand):
             self.stdout.write(f"Sign in as {OPERATOR} with the password {PASSWORD}")
         else:
             self.stdout.write(f"Sign in as {OPERATOR}; the password was changed, and the demo left it so.")
+
+
+def _refuse_servers(*, asked_for: bool) -> None:
+    """Raise CommandError unless somebody asked for this server's database and nobody uses it."""
+    if not asked_for:
+        raise CommandError(
+            "DATABASE_URL names a database on a server, and the demo adds an operator whose password "
+            "everybody knows. Leave DATABASE_URL empty to use an SQLite file; for an empty database that is "
+            "only for trying out, call manage.py demo --use-database-url."
+        )
+    if _in_use():
+        raise CommandError(
+            "Somebody else uses this database already, so the demo leaves it alone. "
+            "Leave DATABASE_URL empty or name an empty database to try things out."
+        )
+
+
+def _in_use() -> bool:
+    """Whether the database has tables that are not ours, or others than the demo's operator can sign in."""
+    there = set(connection.introspection.table_names())
+    ours = {*connection.introspection.django_table_names(), "django_migrations", "cache_entries"}
+    if not there <= ours:
+        return True
+    users = get_user_model()
+    return users._meta.db_table in there and users._default_manager.exclude(username=OPERATOR).exists()
 
 
 def _refuse_other_groves() -> None:
@@ -201,16 +229,7 @@ def _criterion_line(criterion: dict[str, Any]) -> str:
     definition = CriterionDefinition(
         criterion["signal"], criterion["operator"], criterion["threshold"], criterion["period"]
     )
-    return _line(definition, criterion["actual"], criterion["met"])
-
-
-def _line(criterion: CriterionDefinition, actual: float | None, met: bool) -> str:
-    shown = "unknown" if actual is None else format_number(actual)
-    return f"{'✓' if met else '✗'} {criterion_sentence(criterion)}: {shown}"
-
-
-def _gap(line: CriterionExplanation) -> str:
-    return f", short by {format_number(line.gap)}" if line.gap else ""
+    return criterion_line(definition, criterion["actual"], criterion["met"])
 
 
 def _most_cited_that_stayed() -> UUID | None:

@@ -30,7 +30,7 @@ class Command(ConsoleCommand):
         until.add_argument(
             "--until-newer-version-of", default="", metavar="RULE", help="until this rule has a newer version"
         )
-        parser.add_argument("--reason", required=True, metavar="TEXT", help="why; kept with the hold")
+        self.add_reason_option(parser, "the hold")
         self.add_json_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:

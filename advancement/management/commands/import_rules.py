@@ -4,9 +4,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from advancement.criteria.errors import AdvancementError
+from advancement.importing.reading import name_of
 from advancement.importing.rules import read_rules
-from advancement.management.base import ConsoleCommand
-from advancement.rulebook import save_rules
+from advancement.management.base import ConsoleCommand, system_user
+from advancement.rulebook import RulesRefused, save_rules
 
 
 class Command(ConsoleCommand):
@@ -25,7 +27,10 @@ class Command(ConsoleCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Read, save and report."""
         rules = read_rules(options["file"])
-        saved = save_rules(rules, by="import_rules")
+        try:
+            saved = save_rules(rules, by=system_user())
+        except RulesRefused as refusal:
+            raise AdvancementError(f"{refusal}\nNothing of {name_of(options['file'])} was kept.") from refusal
         if options["json"]:
             self.print_json(
                 {

@@ -25,7 +25,7 @@ class Command(ConsoleCommand):
         """Declare the arguments."""
         parser.add_argument("sprout", type=sprout, metavar="SPROUT", help="the sprout's id")
         parser.add_argument("tier", metavar="TIER", help="the tier to move it to")
-        parser.add_argument("--reason", required=True, metavar="TEXT", help="why; kept with the event")
+        self.add_reason_option(parser, "the event")
         hold = parser.add_mutually_exclusive_group()
         hold.add_argument("--hold", type=days, metavar="DAYS", help="keep automation away for so many days")
         hold.add_argument("--no-hold", action="store_true", help="let the next run move it again")

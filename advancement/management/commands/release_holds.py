@@ -17,7 +17,7 @@ class Command(ConsoleCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
         add_sprouts(parser)
-        parser.add_argument("--reason", required=True, metavar="TEXT", help="why; kept with the hold")
+        self.add_reason_option(parser, "the hold")
         self.add_json_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:

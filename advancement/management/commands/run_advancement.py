@@ -64,7 +64,7 @@ class Command(ConsoleCommand):
                 self.print_json(nothing_done(sentence_of(error), dry_run=request.dry_run))
             raise
         if not worked:
-            summary["status"] = "already_claimed"
+            summary |= {"status": "already_claimed", "run_status": run.status}
         if options["json"]:
             self.print_json(summary)
         else:

@@ -1,5 +1,6 @@
 """Show what a run's plan would move, and what it left out and why."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from django.core.management.base import CommandParser
@@ -8,7 +9,9 @@ from rich.table import Table
 
 from advancement.criteria.errors import AdvancementError
 from advancement.management.base import ConsoleCommand, usage_error
-from advancement.models import LeftOut, Move, Run, Sprout
+from advancement.management.terminal import make_console, shown
+from advancement.models import AdvancementEvent, LeftOut, Move, Run, Sprout
+from advancement.models.runs import RunKind, RunStatus
 
 _GONE: Final = "(deleted)"
 
@@ -33,11 +36,28 @@ class Command(ConsoleCommand):
         run = Run.objects.filter(pk=options["run"]).first()
         if run is None:
             raise AdvancementError(f"There is no run {options['run']}.")
-        moves, left_out = _moves(run, options["limit"]), _left_out(run, options["limit"])
+        plan = _plan(run, options["limit"])
         if options["json"]:
-            self.print_json({"run": str(run.pk), "status": run.status, "moves": moves, "left_out": left_out})
+            self.print_json(plan)
         else:
-            _print(run, moves, left_out)
+            _print(run, plan)
+
+
+def _plan(run: Run, limit: int) -> dict[str, Any]:
+    return {
+        "run": str(run.pk),
+        "kind": run.kind,
+        "status": run.status,
+        "dry_run": run.dry_run,
+        "held_because": run.held_because,
+        "decided_by": run.decided_by,
+        "decided_at": run.decided_at.isoformat() if run.decided_at else None,
+        "decision_reason": run.decision_reason,
+        "moves_total": Move.objects.filter(run=run.pk).count(),
+        "moves": _moves(run, limit),
+        "left_out_total": LeftOut.objects.filter(run=run.pk).count(),
+        "left_out": _left_out(run, limit),
+    }
 
 
 def _moves(run: Run, limit: int) -> list[dict[str, Any]]:
@@ -50,6 +70,7 @@ def _moves(run: Run, limit: int) -> list[dict[str, Any]]:
             "from": move.from_tier,
             "to": move.to_tier,
             "rule": move.rule_version.rule_id if move.rule_version else None,
+            "version": move.rule_version.number if move.rule_version else None,
         }
         for move in rows
     ]
@@ -73,18 +94,48 @@ def _titles(keys: list[Any]) -> dict[Any, str]:
     return dict(Sprout.objects.filter(pk__in=keys).values_list("pk", "title"))
 
 
-def _print(run: Run, moves: list[dict[str, Any]], left_out: list[dict[str, Any]]) -> None:
-    console = Console(highlight=False)
-    console.print(
-        f"Run {run.pk} is {run.status}. Its plan moves {run.moves_planned:,} sprouts.", markup=False
-    )
-    for reason in run.held_because:
-        console.print(reason, markup=False)
-    _table(console, moves, ("title", "from", "to", "rule"), run.moves_planned)
-    total = LeftOut.objects.filter(run=run.pk).count()
-    if total:
+def _print(run: Run, plan: dict[str, Any]) -> None:
+    console = make_console()
+    for sentence in _headline(run, plan["moves_total"]):
+        console.print(sentence, markup=False)
+    _table(console, plan["moves"], ("title", "from", "to", "rule", "version"), plan["moves_total"])
+    if plan["left_out_total"]:
         console.print("\nLeft out, each with its reason:")
-        _table(console, left_out, ("title", "bucket", "reason"), total)
+        _table(console, plan["left_out"], ("title", "bucket", "reason"), plan["left_out_total"])
+
+
+def _headline(run: Run, moves: int) -> Iterator[str]:
+    """Say where the run stands, what its plan does or did, and who decided about it and why."""
+    name = {RunKind.ROLLBACK: "Rollback", RunKind.OVERRIDE: "Override"}.get(RunKind(run.kind), "Run")
+    if run.dry_run:
+        name = "Dry run"
+    yield f"{name} {run.pk} {_standing(run, moves)}"
+    if run.held_because:
+        yield " ".join([*(["A real run would be held."] if run.dry_run else []), *run.held_because])
+    if run.decided_at:
+        word = "Discarded" if run.status == RunStatus.DISCARDED else "Approved"
+        yield f"{word} by {run.decided_by} at {run.decided_at:%Y-%m-%d %H:%M} UTC: {run.decision_reason}"
+    elif run.reason:
+        yield f"Asked for by {run.requested_by}: {run.reason}"
+
+
+def _standing(run: Run, moves: int) -> str:
+    moved = AdvancementEvent.objects.filter(run_id=run.pk).count()
+    done = f"{moved:,} of the {moves:,} moves of its plan were made"
+    standings: dict[str, str] = {
+        RunStatus.PLANNING: "has no plan yet.",
+        RunStatus.HELD: f"is held by a guardrail. Its plan would make {_moves_words(moves)}.",
+        RunStatus.APPLYING: f"is being applied: {done} so far.",
+        RunStatus.SUCCEEDED: f"has succeeded: {done}.",
+        RunStatus.FAILED: f"has failed: {run.error.rstrip('.')}. {done}.",
+        RunStatus.DISCARDED: f"was discarded. Its plan would have made {_moves_words(moves)}.",
+        RunStatus.CANCELLED: f"was cancelled by the newer plan of run {run.superseded_by_id}: {done}.",
+    }
+    return standings.get(run.status, f"is {run.status}. Its plan would make {_moves_words(moves)}.")
+
+
+def _moves_words(count: int) -> str:
+    return f"{count:,} {'move' if count == 1 else 'moves'}"
 
 
 def _table(console: Console, rows: list[dict[str, Any]], columns: tuple[str, ...], total: int) -> None:
@@ -94,13 +145,7 @@ def _table(console: Console, rows: list[dict[str, Any]], columns: tuple[str, ...
     for column in columns:
         table.add_column(column.capitalize(), overflow="fold")
     for row in rows:
-        table.add_row(*(_shown(str(row[column])) for column in columns))
+        table.add_row(*("–" if row[column] is None else shown(str(row[column])) for column in columns))
     console.print(table)
     if total > len(rows):
         console.print(f"… and {total - len(rows):,} more; --limit shows more of them.")
-
-
-def _shown(text: str) -> str:
-    """Show control characters and direction marks escaped, and keep brackets from being read as style."""
-    plain = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return plain.replace("[", r"\[")
