@@ -294,6 +294,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_sprouts(
     settings: Settings,
 ) -> None:
     settings.ADVANCEMENT_BATCH_SIZE = 1000
+    settings.ADVANCEMENT_MAX_SHARE = 1
     counts = []
     add_rule("citations >= 3")
     for number in (1, 10, 300):
