@@ -50,7 +50,7 @@ BROKEN: list[tuple[Any, str]] = [
     (environment.base_address, "console.example.org"),
     (environment.base_address, "ftp://console.example.org"),
     (environment.base_address, "https://console.example.org/?page=1"),
-    (environment.base_address, "https://user:password@console.example.org"),
+    (environment.base_address, "https://user@console.example.org"),
     (environment.webhook_address, "https://"),
     (environment.webhook_address, "https://hooks.example.org:port/"),
     (environment.webhook_address, "https://hooks.example.org:0/"),

@@ -92,7 +92,7 @@ class HoldAdmin(RecordAdmin):
     """Holds; setting or releasing one raises its sprout's revision, which an edit here would not."""
 
     id_search = "sprout"
-    list_display = ["title", "reason", "until", "rule", "set_at", "set_by", "run", "released_at"]
+    list_display = ["title", "reason", "until", "rule_id", "set_at", "set_by", "run", "released_at"]
     list_filter = ["set_at", ("released_at", admin.EmptyFieldListFilter)]
     search_fields = ["sprout__title", "reason"]
     search_help_text = "A part of a sprout's title, its id, or a part of the reason"

@@ -121,7 +121,10 @@ def _advanced(run: Run, summary: Mapping[str, Any]) -> tuple[str, list[str]]:
 
 
 def _rolled_back(run: Run, summary: Mapping[str, Any]) -> tuple[str, list[str]]:
-    headline = f"{_sprouts(run.advanced)} rolled back in {_name(run)}"
+    what = "1 advancement" if run.advanced == 1 else f"{run.advanced:,} advancements"
+    headline = f"{what} rolled back in {_name(run)}"
+    if run.undoes_id:
+        headline = f"{what} restored in {_name(run)}, which undoes run {run.undoes_id}"
     # Who confirmed it answers for it, whoever planned it.
     by = run.decided_by or run.requested_by
     who = f"By {_shown(by)}. " if by else ""

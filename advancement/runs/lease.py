@@ -15,7 +15,7 @@ from advancement.database.waiting import waiting_time
 from advancement.models import Run
 from advancement.models.runs import RunStatus
 from advancement.notifications.outbox import announce
-from advancement.runs.summary import summarise
+from advancement.runs.summary import summary_of
 
 # One planning transaction cannot report on its way, so its lease is as long as the longest plan may take.
 PLANNING_LEASE: Final = timedelta(minutes=30)
@@ -94,7 +94,7 @@ def put_off_if_deadly(run_id: int, *, using: str = "default") -> bool:
             finished_at=ClockTimestamp(),
         )
         run.refresh_from_db(using=using)
-        announce(run, partial(summarise, using=using), using=using)
+        announce(run, partial(summary_of, using=using), using=using)
         return True
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import Count
 
 from advancement.models import AdvancementEvent, RuleVersion, Run
-from advancement.models.runs import LeftOutBucket, RunStatus
+from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
 from advancement.rollback.rules import rules_rolled_back
 from advancement.rollback.scope import events_in_scope
 
@@ -57,6 +57,11 @@ def summarise(run: Run, *, using: str = "default") -> dict[str, Any]:
         "seconds": _seconds(run),
         **({"error": run.error} if run.error else {}),
     }
+
+
+def summary_of(run: Run, *, using: str = "default") -> dict[str, Any]:
+    """Return the object that the command of the run's kind prints."""
+    return (summarise_rollback if run.kind == RunKind.ROLLBACK else summarise)(run, using=using)
 
 
 def summarise_rollback(run: Run, *, using: str = "default") -> dict[str, Any]:

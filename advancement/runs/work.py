@@ -28,7 +28,7 @@ from advancement.runs.lease import UNFINISHED, abandoned, lease_for, take_lease
 from advancement.runs.retry import drop_connection, first_line, retrying
 from advancement.runs.sealing import seal_ended_runs
 from advancement.runs.start import check_scope, check_triggers
-from advancement.runs.summary import summarise
+from advancement.runs.summary import summary_of
 
 logger = logging.getLogger(__name__)
 
@@ -243,7 +243,7 @@ class _Worker:
         """Bring the run to its end and put into the outbox what is to be told about it, or neither."""
         with transaction.atomic(using=self._using):
             self._update(**values)
-            announce(self.run, partial(summarise, using=self._using), using=self._using)
+            announce(self.run, partial(summary_of, using=self._using), using=self._using)
 
     def _release(self, exceeded: list[str]) -> None:
         """Leave a dry run at its plan, with what a guardrail would say to it."""

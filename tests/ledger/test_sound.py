@@ -15,10 +15,11 @@ from advancement.models import AdvancementEvent, Run, Seal, Sprout
 from advancement.runs.decisions import approve, discard
 from advancement.runs.lease import take_lease
 from advancement.runs.work import work_on
-from tests.factories import add_rule, finished_run, make_signals, planned_run
+from tests.factories import CREATED, add_rule, finished_run, make_signals, planned_run
 from tests.importing.conftest import jsonl, run, sprout_row
 from tests.importing.conftest import write as write
 from tests.ledger.conftest import Grove, findings, take_back
+from tests.rollback.cast import override, rollback
 from tests.runs.conftest import plant
 from tests.test_sample_grove import plant as plant_sample_grove
 
@@ -131,15 +132,14 @@ def test_after_a_rollback_and_its_undoing(grove: Grove) -> None:
     assert findings() == []
 
 
-def test_after_a_rollback_of_several_steps_in_one_run(grove: Grove) -> None:
-    """Whether a step's move has the revision as read or the one of its turn."""
+def test_after_a_rollback_of_several_steps_its_undoing_and_an_override(grove: Grove) -> None:
     add_rule("citations >= 3", slug="onward", from_tier="sapling", to_tier="tree")
     finished_run(from_tiers=("sapling",))
-    first, second = AdvancementEvent.objects.filter(sprout_id=grove.moved.pk).order_by("revision")
-    take_back(second)
-    later = take_back(first)
-    Run.objects.get(pk=later.run_id).moves.update(step=2, sprout_revision=2)
-    seal_finished_runs()
+    back = rollback(since=CREATED, hold=True)
+    assert findings() == []
+    rollback(undoes=back.pk)
+    override(grove.moved, "grove", hold=True)
+    assert back.advanced == 4
     assert findings() == []
 
 

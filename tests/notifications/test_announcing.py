@@ -19,6 +19,7 @@ from advancement.runs.work import work_on
 from tests.database.rows import run_values, saved
 from tests.factories import add_rule, finished_run, planned_run
 from tests.notifications.conftest import ADDRESSES, SECRET
+from tests.rollback.cast import rollback
 from tests.runs.conftest import execute, failing_batches, let_lease_expire, needs_postgresql, plant
 
 pytestmark = [
@@ -159,12 +160,24 @@ def test_a_rollback_says_who_and_why() -> None:
     announce(run, summarise)
     assert keys() == [f"run-{run.pk}-succeeded"]
     assert text() == (
-        f"12 sprouts rolled back in run {run.pk}.\n\nBy ada. Reason: The rule was too <eager>.\n\n"
+        f"12 advancements rolled back in run {run.pk}.\n\nBy ada. Reason: The rule was too <eager>.\n\n"
         f"Look at the run: https://console.example.org/admin/advancement/run/{run.pk}/change/"
     )
     message = OutboxMessage.objects.filter(channel="webhook").get()
     assert message.kind == message.fields["kind"] == "rolled-back"
     assert (message.fields["requested_by"], message.fields["reason"]) == ("ada", run.reason)
+
+
+def test_a_real_rollback_and_its_undo_are_told_with_their_figures() -> None:
+    grow()
+    run = finished_run()
+    back = rollback(run=run.pk)
+    undo = rollback(undoes=back.pk)
+    told = {message.key: message for message in OutboxMessage.objects.filter(channel="webhook")}
+    assert told[f"run-{back.pk}-succeeded"].fields["counts"]["reverted"] == 2
+    assert told[f"run-{undo.pk}-succeeded"].text.startswith(
+        f"2 advancements restored in run {undo.pk}, which undoes run {back.pk}."
+    )
 
 
 def test_a_held_run_says_why_and_what_to_do_and_once_approved_what_moved(settings: Settings) -> None:
