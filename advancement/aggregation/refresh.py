@@ -12,6 +12,7 @@ from advancement.aggregation import sql
 from advancement.aggregation.totals import Totals, shifted_totals, totals_of_scope
 from advancement.criteria.signals import WINDOW_DAYS, Period
 from advancement.database.clock import database_now
+from advancement.database.limits import limit_idling
 from advancement.database.locks import lock_signals
 from advancement.models.signals import SignalAggregation, SignalRefresh
 
@@ -40,6 +41,7 @@ def refresh_signals(
     if as_of is not None and as_of.tzinfo is None:
         raise ValueError("as_of needs a time zone.")
     with transaction.atomic(using=using):
+        limit_idling(using)
         lock_signals(using)
         started_at = database_now(using)
         chosen = [period for period in Period if period in periods]

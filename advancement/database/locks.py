@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from django.db import connections
+from django.db import Error, connections
 
 _SIGNALS: Final = 727446001
+_LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
 def lock_signals(using: str = "default") -> None:
@@ -17,3 +18,8 @@ def lock_signals(using: str = "default") -> None:
     if connections[using].vendor == "postgresql":
         with connections[using].cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SIGNALS])
+
+
+def lock_refused(error: Error) -> bool:
+    """Whether PostgreSQL gave up waiting for a lock; see `limits.limit_waiting`."""
+    return getattr(error.__cause__, "sqlstate", None) == _LOCK_NOT_AVAILABLE

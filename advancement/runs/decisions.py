@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from advancement.criteria.errors import AdvancementError
 from advancement.criteria.wording import join_words
 from advancement.database.clock import database_now
+from advancement.database.limits import limit_idling
 from advancement.database.statements import Fragment
 from advancement.models import Move, Run
 from advancement.models.runs import RunKind, RunStatus
@@ -32,6 +33,7 @@ def approve(
     the run is not held, or for a sprout that its plan does not move.
     """
     with transaction.atomic(using=using):
+        limit_idling(using)
         _decide(run_id, RunStatus.APPROVED, by, reason, using)
         if only or excluding:
             moves = Move.objects.using(using).filter(run=run_id)

@@ -13,7 +13,7 @@ from advancement.aggregation.refresh import refresh_signals
 from advancement.apply import Applier
 from advancement.criteria.errors import AdvancementError, AnotherRunApplies, LeaseLost
 from advancement.database.clock import ClockTimestamp, database_now
-from advancement.database.limits import limit_idling
+from advancement.database.limits import limit_idling, limit_waiting
 from advancement.evaluation.plan import make_plan
 from advancement.models import LeftOut, Run
 from advancement.models.events import AdvancementEvent
@@ -134,7 +134,7 @@ class _Worker:
         if run.trigger == RunTrigger.SCHEDULE:
             self._progress("refreshing signals", 0, 0)
             with transaction.atomic(using=self._using):
-                limit_idling(self._using)
+                limit_waiting(self._using)
                 refresh_signals(using=self._using)
             self._renew()
         self._progress("planning", 0, 0)
@@ -190,6 +190,8 @@ class _Worker:
             return str(other)
         try:
             with transaction.atomic(using=self._using):
+                limit_idling(self._using)
+                limit_waiting(self._using)
                 self._update(
                     status=RunStatus.APPLYING,
                     lease_expires_at=ClockTimestamp() + lease_for(RunStatus.APPLYING),
