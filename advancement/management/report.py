@@ -22,19 +22,19 @@ _BUCKETS: Final = (
 
 def print_run(run: Run, summary: dict[str, Any], *, worked: bool) -> None:
     """Print what a run did: where every candidate went, by rule, and what deserves a look."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     if not worked:
         console.print(f"{run.logical_date} was already claimed by run {run.pk}, which is {run.status}.")
         return
-    console.print(f"[bold]{_headline(run, summary)}[/bold]")
+    console.print(_headline(run, summary), style="bold")
     console.print(_buckets(run, summary))
     if summary["by_rule"]:
         console.print()
         console.print(_rules(summary))
     for line in summary["invalid_rules"]:
-        console.print(f"Rule {line['rule']} was skipped: {line['reason']}", markup=False)
+        console.print(f"Rule {line['rule']} was skipped: {line['reason']}")
     for line in summary["stopped_rules"]:
-        console.print(f"Rule {line['rule']} was stopped: {line['reason']}", markup=False)
+        console.print(f"Rule {line['rule']} was stopped: {line['reason']}")
 
 
 def _headline(run: Run, summary: dict[str, Any]) -> str:

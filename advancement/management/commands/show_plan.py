@@ -5,6 +5,7 @@ from typing import Any, Final
 from django.core.management.base import CommandParser
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from advancement.criteria.errors import AdvancementError
 from advancement.management.base import ConsoleCommand, usage_error
@@ -28,8 +29,8 @@ class Command(ConsoleCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the lists."""
-        if options["limit"] < 1:
-            raise usage_error("--limit must be a whole number of at least 1.")
+        if not 1 <= options["limit"] <= 1_000_000:
+            raise usage_error("--limit must be a whole number from 1 to 1,000,000.")
         run = Run.objects.filter(pk=options["run"]).first()
         if run is None:
             raise AdvancementError(f"There is no run {options['run']}.")
@@ -100,7 +101,6 @@ def _table(console: Console, rows: list[dict[str, Any]], columns: tuple[str, ...
         console.print(f"… and {total - len(rows):,} more; --limit shows more of them.")
 
 
-def _shown(text: str) -> str:
-    """Show control characters and direction marks escaped, and keep brackets from being read as style."""
-    plain = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return plain.replace("[", r"\[")
+def _shown(text: str) -> Text:
+    """Show control characters and direction marks escaped, and nothing read as style or as an emoji."""
+    return Text("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
