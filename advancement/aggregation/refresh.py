@@ -79,8 +79,7 @@ class _Refresh:
         if self._postgresql:
             for statement in sql.TUNE if self.previous is None else (*sql.TUNE, sql.TUNE_INCREMENTAL):
                 self._execute(statement)
-        self._choose_sprouts()
-        before = self._sums()
+        before = self._sums() if self._choose_sprouts() else None
         self._compute()
         totals = self._totals(before)
         ((sprouts,),) = self._rows(sql.COUNT_SCOPE)
@@ -97,7 +96,11 @@ class _Refresh:
             totals=totals,
         )
 
-    def _choose_sprouts(self) -> None:
+    def _choose_sprouts(self) -> bool:
+        """Put the sprouts to look at into the scope; return whether the totals change by theirs alone.
+
+        They do not in a full refresh, nor when sprouts were deleted: what those had is not known any more.
+        """
         # What makes a sprout dirty is used up only once every period has seen it.
         uses_up_dirty = len(self.periods) == len(Period)
         if self.previous is None:
@@ -112,9 +115,13 @@ class _Refresh:
             if self._postgresql:
                 self._execute(sql.ANALYZE_CANDIDATES)
             self._execute(sql.CREATE_SCOPE, as_of=self.as_of)
-            self._execute(sql.DROP_CANDIDATES)
         if self._postgresql:
             self._execute(sql.ANALYZE_SCOPE)
+        if self.previous is None:
+            return False
+        ((vanished,),) = self._rows(sql.SOME_VANISHED)
+        self._execute(sql.DROP_CANDIDATES)
+        return not vanished
 
     def _add_crossed(self, previous: datetime) -> None:
         """Add the sprouts with an event that entered or left a window since the previous as-of."""
@@ -138,17 +145,17 @@ class _Refresh:
         return None if days is None else self.as_of - timedelta(days=days)
 
     def _sums(self) -> Totals:
-        """Return the sums of the sprouts in scope as stored now, where a difference can be made of them."""
-        if self.previous is None or Period.ALL_TIME not in self.periods:
-            return {}
+        """Return the sums of the sprouts in scope as stored now."""
         return totals_of_scope(self._rows(sql.SUM_SCOPE))
 
-    def _totals(self, before: Totals) -> Totals:
+    def _totals(self, before: Totals | None) -> Totals:
         """Return the all-time totals of the whole grove: the previous ones moved on, or counted anew."""
         using = self.connection.alias
         latest = SignalRefresh.objects.using(using).order_by("-id").first()
         known: Totals = latest.totals if latest else {}
-        if not known or (self.previous is None and Period.ALL_TIME in self.periods):
+        if known and Period.ALL_TIME not in self.periods:
+            return known
+        if not known or before is None:
             return SignalAggregation.objects.using(using).totals()
         return shifted_totals(known, before, self._sums())
 
