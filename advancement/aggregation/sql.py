@@ -52,8 +52,7 @@ CREATE_SCOPE: Final = _SCOPE.format(only=" WHERE s.id IN (SELECT sprout_id FROM 
 
 # A dirty sprout that is not there was deleted, and its rows with it.
 SOME_VANISHED: Final = (
-    "SELECT EXISTS "
-    "(SELECT sprout_id FROM refresh_candidates EXCEPT SELECT sprout_id FROM refresh_scope)"
+    "SELECT EXISTS (SELECT sprout_id FROM refresh_candidates EXCEPT SELECT sprout_id FROM refresh_scope)"
 )
 COUNT_SCOPE: Final = "SELECT count(*) FROM refresh_scope WHERE counted"
 # Summed as doubles, like the totals of all: the integer sum of SQLite can overflow.

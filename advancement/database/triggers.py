@@ -141,8 +141,7 @@ def _sqlite_triggers() -> dict[tuple[str, str], str]:
         "WHERE sprout_id <> NEW.sprout_id; END"
     )
     found["sprouts", "sprouts_dirty_delete"] = (
-        "AFTER DELETE ON sprouts BEGIN "
-        "INSERT INTO signal_dirty_sprouts (sprout_id) VALUES (OLD.id); END"
+        "AFTER DELETE ON sprouts BEGIN INSERT INTO signal_dirty_sprouts (sprout_id) VALUES (OLD.id); END"
     )
     return {(table, name): f"CREATE TRIGGER {name} {body}" for (table, name), body in found.items()}
 

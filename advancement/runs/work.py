@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 import django.db
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from advancement.aggregation.refresh import refresh_signals
@@ -87,7 +88,9 @@ class _Worker:
         if run.dry_run:
             self._release()
             return
-        if run.status == RunStatus.PLANNED and (exceeded := limits_exceeded(run, self._using)):
+        # What was begun is finished: a run that failed halfway is planned again, but not judged again.
+        untouched = run.status == RunStatus.PLANNED and run.cursor == 0
+        if untouched and (exceeded := limits_exceeded(run, self._using)):
             self._hold(exceeded)
             return
         if run.status in {RunStatus.PLANNED, RunStatus.APPROVED}:
@@ -129,6 +132,8 @@ class _Worker:
         return run
 
     def _plan(self, run: Run) -> None:
+        if run.trigger == RunTrigger.SCHEDULE:
+            self._mend_tiers(run)
         check_scope(tuple(run.from_tiers), run.scope_model_id, self._using)
         check_triggers(self._using)
         if run.trigger == RunTrigger.SCHEDULE:
@@ -140,6 +145,17 @@ class _Worker:
         self._progress("planning", 0, 0)
         make = make_rollback_plan if run.kind == RunKind.ROLLBACK else make_plan
         make(run, self._token, using=self._using)
+
+    def _mend_tiers(self, run: Run) -> None:
+        """Read the settings again where a scheduled run names tiers that do not exist.
+
+        Else its date could not be run any more, however soon the setting is mended.
+        """
+        try:
+            check_scope(tuple(run.from_tiers), run.scope_model_id, self._using)
+        except AdvancementError:
+            run.from_tiers = list(settings.ADVANCEMENT_FROM_TIERS)
+            self._update(from_tiers=run.from_tiers)
 
     def _supersede_older(self) -> None:
         """Drop the open moves of earlier dates that failed or wait for a decision: this plan is newer.
