@@ -207,3 +207,11 @@ def test_the_pages_link_an_icon_that_exists(client: Client) -> None:
     icon = re.search(r'<link rel="icon"[^>]* href="/static/([^"]+)"', page)
     assert icon
     assert finders.find(icon[1])
+
+
+@pytest.mark.parametrize("model", FACTS, ids=_name)
+def test_an_address_with_nul_is_refused(model: Any, superuser: Client, grove: Sprout) -> None:
+    listed = _url(model, "changelist")
+    assert superuser.get(listed, {"id__exact": "a\0b"}).status_code == 400
+    assert superuser.get(listed, {"a\0b": "1"}).status_code == 400
+    assert superuser.get(f"{listed}a%00b/change/").status_code == 404
