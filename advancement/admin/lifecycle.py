@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 
 from advancement.admin.records import ModelAdmin
 from advancement.models import LifecycleModel, Sprout, Tier
@@ -37,11 +38,22 @@ class TierAdmin(ModelAdmin):
         """Sprouts, rules and events hold model and slug by value."""
         return ["lifecycle_model", "slug"] if obj else []
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Look at what is deleted from the list, and delete it, in one transaction."""
+        with transaction.atomic():
+            return super().changelist_view(request, extra_context)
+
     def get_deleted_objects(
         self, objs: Iterable[Any], request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[Any], list[Any]]:
-        """Name what stands against the deletion beside what it would delete."""
+        """Name what stands against the deletion beside what it would delete.
+
+        The tiers are locked, so that what is found out stays true: an import locks those that it fills.
+        """
         tiers = list(objs)
+        list(Tier.objects.select_for_update().filter(pk__in=[tier.pk for tier in tiers]).order_by("pk"))
         found: Any = super().get_deleted_objects(tiers, request)
         to_delete, counts, perms_needed, protected = found
         return to_delete, counts, perms_needed, [*protected, *_uses(tiers)]
