@@ -15,6 +15,12 @@ T = TypeVar("T")
 
 _DURATION = re.compile(r"(?P<amount>\d{1,6})\s*(?P<unit>[smhd]?)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "": "hours"}
+_LONGEST_LEASE = timedelta(days=1)
+# PostgreSQL's; it cuts off the rest of a longer name.
+_LONGEST_DATABASE_NAME = 63
+# What every cron knows: numbers, names of months and days, lists, ranges and steps.
+_CRON_ITEM = r"(?:\*|(?:\d{1,2}|[a-z]{3})(?:-(?:\d{1,2}|[a-z]{3}))?)(?:/\d{1,2})?"
+_CRON_FIELD = re.compile(rf"{_CRON_ITEM}(?:,{_CRON_ITEM})*", re.ASCII | re.IGNORECASE)
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -27,7 +33,12 @@ def load(dotenv: Path) -> Mapping[str, str]:
             # read_env is a class method that writes into this mapping; os.environ stays as it is.
             ENVIRON = values
 
-        Dotenv.read_env(str(dotenv))
+        try:
+            Dotenv.read_env(str(dotenv), encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ImproperlyConfigured(
+                f"{dotenv.name} is not UTF-8 (byte {error.start + 1}); save it as UTF-8."
+            ) from None
     values |= {name: value for name, value in os.environ.items() if value.strip()}
     return {name: value.strip() for name, value in values.items() if value.strip()}
 
@@ -109,6 +120,8 @@ def lease(text: str) -> timedelta:
     """Parse a duration of at least a second."""
     if not (value := duration(text)):
         raise ValueError("a worker must be given some time; write a duration, as in 2m.")
+    if value > _LONGEST_LEASE:
+        raise ValueError("a worker that died would be waited for too long; write at most 1d.")
     return value
 
 
@@ -116,7 +129,8 @@ def daily_cron(text: str) -> str | None:
     """Parse a cron expression that fires at most once a UTC day, or `off` (None)."""
     if text.lower() == "off":
         return None
-    if len(text.split()) != 5 or not croniter.is_valid(text):
+    fields = text.split()
+    if len(fields) != 5 or not all(map(_CRON_FIELD.fullmatch, fields)) or not croniter.is_valid(text):
         raise ValueError("write five cron fields in UTC, as in 0 2 * * *, or off.")
     try:
         croniter(text).get_next()
@@ -143,4 +157,6 @@ def database(text: str) -> dict[str, Any]:
         raise ValueError("an SQLite address takes no options; leave out what follows the ?.")
     if not config.get("NAME"):
         raise ValueError("it names no database; end it with /name.")
+    if scheme != "sqlite" and len(str(config["NAME"]).encode()) > _LONGEST_DATABASE_NAME:
+        raise ValueError(f"its database name is too long; PostgreSQL takes {_LONGEST_DATABASE_NAME} bytes.")
     return config
