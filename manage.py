@@ -12,6 +12,9 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    from advancement.management.streams import replace_closed_streams
+
+    replace_closed_streams()
     try:
         _ = settings.INSTALLED_APPS
     except ImproperlyConfigured as error:
