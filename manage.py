@@ -13,6 +13,9 @@ def main() -> None:
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
 
+    from advancement.management.streams import replace_closed_streams
+
+    replace_closed_streams()
     try:
         _ = settings.INSTALLED_APPS
     except ImproperlyConfigured as error:

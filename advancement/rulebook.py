@@ -77,7 +77,8 @@ def save_rules(definitions: Sequence[RuleDefinition], *, by: str, using: str = "
     enabled = {definition.slug for definition in definitions}
     result = RulesSaved(warnings=[problem.message for problem in problems])
     with transaction.atomic(using=using):
-        for definition in definitions:
+        # In one order for everybody, or two who save the same rules would wait for one another.
+        for definition in sorted(definitions, key=lambda definition: definition.slug):
             getattr(result, _save_rule(definition, by, using)).append(definition.slug)
         result.warnings += [p.message for p in check_rule_set(current_rules(using)) if p.rule in enabled]
     return result

@@ -18,6 +18,12 @@ T = TypeVar("T")
 
 _DURATION = re.compile(r"(?P<amount>\d{1,6})\s*(?P<unit>[smhd]?)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "": "hours"}
+_LONGEST_LEASE = timedelta(days=1)
+# PostgreSQL's; it cuts off the rest of a longer name.
+_LONGEST_DATABASE_NAME = 63
+# What every cron knows: numbers, names of months and days, lists, ranges and steps.
+_CRON_ITEM = r"(?:\*|(?:\d{1,2}|[a-z]{3})(?:-(?:\d{1,2}|[a-z]{3}))?)(?:/\d{1,2})?"
+_CRON_FIELD = re.compile(rf"{_CRON_ITEM}(?:,{_CRON_ITEM})*", re.ASCII | re.IGNORECASE)
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _ORIGIN = re.compile(r"https?://[^/\s]+")
 _ENCODE = "write special characters of the password percent-encoded, such as %40 for @ and %2F for /."
@@ -32,7 +38,12 @@ def load(dotenv: Path) -> Mapping[str, str]:
             # read_env is a class method that writes into this mapping; os.environ stays as it is.
             ENVIRON = values
 
-        Dotenv.read_env(str(dotenv))
+        try:
+            Dotenv.read_env(str(dotenv), encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ImproperlyConfigured(
+                f"{dotenv.name} is not UTF-8 (byte {error.start + 1}); save it as UTF-8."
+            ) from None
     values |= {name: value for name, value in os.environ.items() if value.strip()}
     return {name: value.strip() for name, value in values.items() if value.strip()}
 
@@ -130,6 +141,8 @@ def lease(text: str) -> timedelta:
         value = timedelta(0)
     if not value:
         raise ValueError("write how long a worker may be silent, at least 1s, as in 90s or 2m.")
+    if value > _LONGEST_LEASE:
+        raise ValueError("a worker that died would be waited for too long; write at most 1d.")
     return value
 
 
@@ -137,7 +150,8 @@ def daily_cron(text: str) -> str | None:
     """Parse a cron expression that fires at most once a UTC day, or `off` (None)."""
     if text.lower() == "off":
         return None
-    if len(text.split()) != 5 or not croniter.is_valid(text):
+    fields = text.split()
+    if len(fields) != 5 or not all(map(_CRON_FIELD.fullmatch, fields)) or not croniter.is_valid(text):
         raise ValueError("write five cron fields in UTC, as in 0 2 * * *, or off.")
     try:
         croniter(text).get_next()
@@ -177,6 +191,8 @@ def database(text: str) -> dict[str, Any]:
         _check_sqlite(config)
     elif "@" in rest.partition("/")[2].partition("?")[0]:
         raise ValueError(f"there is an @ in the name of its database; {_ENCODE}")
+    elif len(str(config["NAME"]).encode()) > _LONGEST_DATABASE_NAME:
+        raise ValueError(f"its database name is too long; PostgreSQL takes {_LONGEST_DATABASE_NAME} bytes.")
     return config
 
 

@@ -111,6 +111,7 @@ INSTALLED_APPS = [
     "advancement",
 ]
 MIDDLEWARE = [
+    "grove_console.middleware.RefuseNul",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -35,6 +35,8 @@ def _execute_flush(self: Any, sql_list: Sequence[str]) -> None:
                 cursor.execute(f"DROP TRIGGER IF EXISTS {table}_no_delete")
         for sql in sql_list:
             cursor.execute(sql)
+        # Rows that were deleted on the way may have made sprouts dirty.
+        cursor.execute("DELETE FROM signal_dirty_sprouts")
         cursor.execute("DELETE FROM lifecycle_tiers WHERE lifecycle_model_id <> 'botanical'")
         cursor.execute("DELETE FROM lifecycle_models WHERE slug <> 'botanical'")
 

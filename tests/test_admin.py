@@ -354,3 +354,11 @@ def test_the_pages_offer_nothing_that_leads_nowhere(superuser: Client, grove: Sp
     assert "View site" not in page
     assert "nav-sidebar" not in page
     assert "historylink" in superuser.get(_url(Tier, "change", Tier.objects.all()[0].pk)).text
+
+
+@pytest.mark.parametrize("model", FACTS, ids=_name)
+def test_an_address_with_nul_is_refused(model: Any, superuser: Client, grove: Sprout) -> None:
+    listed = _url(model, "changelist")
+    assert superuser.get(listed, {"id__exact": "a\0b"}).status_code == 400
+    assert superuser.get(listed, {"a\0b": "1"}).status_code == 400
+    assert superuser.get(f"{listed}a%00b/change/").status_code == 404

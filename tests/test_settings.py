@@ -354,3 +354,55 @@ def test_an_address_of_postgresql_gives_its_driver_and_options(pooler: bool) -> 
         "django.db.backends.postgresql", "console", "grove", "se@cret", "db.example.org", 5433,
         {"sslmode": "require"}, 60, True, pooler,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "cron",
+    [
+        "R 2 * * *",
+        "H 2 * * *",
+        "0 2 * * mon#1",
+        "0 2 l * *",
+        "0 2 ? * *",
+        "0 2 * * L5",
+        "@daily",
+        "٠ 2 * * *",
+    ],
+)
+def test_what_only_some_crons_know_is_refused(cron: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="five cron fields"):
+        _read(cron, environment.daily_cron)
+
+
+@pytest.mark.parametrize("cron", ["0 2 * * mon-fri", "5 4 1,15 jan-jun/2 *", "0 2 */2 * 7", "0 2 * * SUN"])
+def test_what_every_cron_knows_is_taken(cron: str) -> None:
+    assert _read(cron, environment.daily_cron) == cron
+
+
+@pytest.mark.parametrize("value", ["25h", "60d", "999999d"])
+def test_a_lease_is_a_day_at_most(value: str) -> None:
+    assert _read("1d", environment.lease) == timedelta(days=1)
+    with pytest.raises(ImproperlyConfigured, match="at most 1d"):
+        _read(value, environment.lease)
+
+
+def test_a_database_name_that_postgresql_would_cut_off_is_refused() -> None:
+    assert _read(f"postgres://localhost/{'x' * 63}", environment.database)["NAME"] == "x" * 63
+    with pytest.raises(ImproperlyConfigured, match="name is too long"):
+        _read(f"postgres://localhost/{'x' * 64}", environment.database)
+
+
+def test_a_dotenv_may_begin_with_a_byte_order_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_bytes(b"\xef\xbb\xbfADVANCEMENT_CRON=0 3 * * *\n")
+    monkeypatch.delenv("GROVE_CONSOLE_READ_DOTENV", raising=False)
+    monkeypatch.delenv("ADVANCEMENT_CRON", raising=False)
+    assert environment.load(dotenv)["ADVANCEMENT_CRON"] == "0 3 * * *"
+
+
+def test_a_dotenv_that_is_not_utf8_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_bytes(b"SECRET_KEY=caf\xe9\n")
+    monkeypatch.delenv("GROVE_CONSOLE_READ_DOTENV", raising=False)
+    with pytest.raises(ImproperlyConfigured, match=r"^\.env is not UTF-8 \(byte 15\); save it as UTF-8\.$"):
+        environment.load(dotenv)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 
 from advancement.admin.records import ModelAdmin
 from advancement.criteria.wording import join_words
@@ -83,8 +84,19 @@ class TierAdmin(InUse, ModelAdmin):
         """Sprouts, rules and events hold model and slug by value."""
         return ["lifecycle_model", "slug"] if obj else []
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Look at what is deleted from the list, and delete it, in one transaction."""
+        with transaction.atomic():
+            return super().changelist_view(request, extra_context)
+
     def uses(self, rows: list[Any]) -> list[str]:
-        """Name the tiers that hold sprouts, and the enabled rules that name them."""
+        """Name the tiers that hold sprouts, and the enabled rules that name them.
+
+        The tiers are locked, so that what is found out stays true: an import locks those that it fills.
+        """
+        list(Tier.objects.select_for_update().filter(pk__in=[tier.pk for tier in rows]).order_by("pk"))
         return [sentence for tier in rows for sentence in _uses_of_tier(tier)]
 
 

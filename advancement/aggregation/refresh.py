@@ -12,6 +12,7 @@ from advancement.aggregation import sql
 from advancement.aggregation.totals import Totals, shifted_totals, totals_of_scope
 from advancement.criteria.signals import WINDOW_DAYS, Period
 from advancement.database.clock import database_now
+from advancement.database.limits import limit_idling
 from advancement.database.locks import lock_signals
 from advancement.models.signals import SignalAggregation, SignalRefresh
 
@@ -49,6 +50,7 @@ def refresh_signals(
     if as_of is not None and as_of.tzinfo is None:
         raise ValueError("as_of needs a time zone.")
     with transaction.atomic(using=using):
+        limit_idling(using)
         lock_signals(using)
         started_at = database_now(using)
         chosen = [period for period in Period if period in periods]
@@ -88,8 +90,7 @@ class _Refresh:
             for statement in sql.TUNE if self.previous is None else (*sql.TUNE, sql.TUNE_INCREMENTAL):
                 self._execute(statement)
         self._enter(0)
-        self._choose_sprouts()
-        before = self._sums()
+        before = self._sums() if self._choose_sprouts() else None
         self._enter(1)
         self._compute()
         self._enter(2)
@@ -111,7 +112,11 @@ class _Refresh:
     def _enter(self, phase: int) -> None:
         self.progress(PHASES[phase], phase, len(PHASES))
 
-    def _choose_sprouts(self) -> None:
+    def _choose_sprouts(self) -> bool:
+        """Put the sprouts to look at into the scope; return whether the totals change by theirs alone.
+
+        They do not in a full refresh, nor when sprouts were deleted: what those had is not known any more.
+        """
         # What makes a sprout dirty is used up only once every period has seen it.
         uses_up_dirty = len(self.periods) == len(Period)
         if self.previous is None:
@@ -126,9 +131,13 @@ class _Refresh:
             if self._postgresql:
                 self._execute(sql.ANALYZE_CANDIDATES)
             self._execute(sql.CREATE_SCOPE, as_of=self.as_of)
-            self._execute(sql.DROP_CANDIDATES)
         if self._postgresql:
             self._execute(sql.ANALYZE_SCOPE)
+        if self.previous is None:
+            return False
+        ((vanished,),) = self._rows(sql.SOME_VANISHED)
+        self._execute(sql.DROP_CANDIDATES)
+        return not vanished
 
     def _add_crossed(self, previous: datetime) -> None:
         """Add the sprouts with an event that entered or left a window since the previous as-of."""
@@ -152,17 +161,17 @@ class _Refresh:
         return None if days is None else self.as_of - timedelta(days=days)
 
     def _sums(self) -> Totals:
-        """Return the sums of the sprouts in scope as stored now, where a difference can be made of them."""
-        if self.previous is None or Period.ALL_TIME not in self.periods:
-            return {}
+        """Return the sums of the sprouts in scope as stored now."""
         return totals_of_scope(self._rows(sql.SUM_SCOPE))
 
-    def _totals(self, before: Totals) -> Totals:
+    def _totals(self, before: Totals | None) -> Totals:
         """Return the all-time totals of the whole grove: the previous ones moved on, or counted anew."""
         using = self.connection.alias
         latest = SignalRefresh.objects.using(using).order_by("-id").first()
         known: Totals = latest.totals if latest else {}
-        if not known or (self.previous is None and Period.ALL_TIME in self.periods):
+        if known and Period.ALL_TIME not in self.periods:
+            return known
+        if not known or before is None:
             return SignalAggregation.objects.using(using).totals()
         return shifted_totals(known, before, self._sums())
 

@@ -50,6 +50,10 @@ _SCOPE: Final = (
 CREATE_FULL_SCOPE: Final = _SCOPE.format(only="")
 CREATE_SCOPE: Final = _SCOPE.format(only=" WHERE s.id IN (SELECT sprout_id FROM refresh_candidates)")
 
+# A dirty sprout that is not there was deleted, and its rows with it.
+SOME_VANISHED: Final = (
+    "SELECT EXISTS (SELECT sprout_id FROM refresh_candidates EXCEPT SELECT sprout_id FROM refresh_scope)"
+)
 COUNT_SCOPE: Final = "SELECT count(*) FROM refresh_scope WHERE counted"
 # Summed as doubles, like the totals of all: the integer sum of SQLite can overflow.
 _SUMS: Final = ", ".join(f"coalesce(sum(CAST(a.{c} AS double precision)), 0)" for c in COUNT_COLUMNS)

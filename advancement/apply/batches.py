@@ -153,7 +153,9 @@ class Applier:
         # transaction keeps everybody out anyway.
         if self._versions and self._connection.vendor == "postgresql":
             cursor.execute(
-                "SELECT 1 FROM advancement_rules WHERE active_version_id = ANY(%s) ORDER BY id FOR SHARE",
+                "SELECT 1 FROM advancement_rules WHERE active_version_id = ANY(%s)"
+                # The order in which the rulebook locks them, whatever the database's language.
+                ' ORDER BY id COLLATE "C" FOR SHARE',
                 [self._versions],
             )
 

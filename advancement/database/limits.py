@@ -1,7 +1,13 @@
-"""Limits that keep a worker that was stopped from holding locks for long."""
+"""Limits that keep a worker that was stopped from holding locks for long, and others from waiting for it."""
+
+from typing import Final
 
 from django.conf import settings
 from django.db import connections
+
+# Shares of a lease: whoever waits for somebody who was stopped outlasts him.
+_IDLE: Final = 0.5
+_WAIT: Final = 0.75
 
 
 def limit_idling(using: str = "default") -> None:
@@ -9,7 +15,20 @@ def limit_idling(using: str = "default") -> None:
 
     SQLite has no such limit: there everybody waits for whoever writes.
     """
-    if connections[using].vendor == "postgresql":
-        milliseconds = int(settings.ADVANCEMENT_LEASE.total_seconds() * 500)
-        with connections[using].cursor() as cursor:
-            cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = {milliseconds}")
+    _limit("idle_in_transaction_session_timeout", _IDLE, using)
+
+
+def limit_waiting(using: str = "default") -> None:
+    """Let PostgreSQL refuse a lock that is not to be had within three quarters of a lease.
+
+    For the present transaction. On SQLite the settings limit how long everybody waits.
+    """
+    _limit("lock_timeout", _WAIT, using)
+
+
+def _limit(name: str, share_of_lease: float, using: str) -> None:
+    if connections[using].vendor != "postgresql":
+        return
+    milliseconds = int(settings.ADVANCEMENT_LEASE.total_seconds() * 1000 * share_of_lease)
+    with connections[using].cursor() as cursor:
+        cursor.execute(f"SET LOCAL {name} = {milliseconds}")

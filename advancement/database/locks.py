@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from django.db import connections
+from django.db import Error, connections
 
 _SIGNALS: Final = 727446001
 _SEALS: Final = 727446002
+_LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
 def lock_signals(using: str = "default") -> None:
@@ -30,3 +31,8 @@ def _lock(key: int, using: str) -> None:
     if connections[using].vendor == "postgresql":
         with connections[using].cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+
+
+def lock_refused(error: Error) -> bool:
+    """Whether PostgreSQL gave up waiting for a lock; see `limits.limit_waiting`."""
+    return getattr(error.__cause__, "sqlstate", None) == _LOCK_NOT_AVAILABLE

@@ -60,6 +60,13 @@ _POSTGRESQL_FUNCTIONS: Final = (
         RETURN NULL;
     END $$
     """,
+    """
+    CREATE OR REPLACE FUNCTION grove_note_deleted_sprouts() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO signal_dirty_sprouts (sprout_id) SELECT id FROM changed;
+        RETURN NULL;
+    END $$
+    """,
 )
 
 
@@ -86,6 +93,10 @@ def _postgresql_triggers() -> dict[tuple[str, str], str]:
             f"AFTER {operation} ON usage_events REFERENCING {rows} TABLE AS changed "
             "FOR EACH STATEMENT EXECUTE FUNCTION grove_note_dirty_sprouts()"
         )
+    found["sprouts", "sprouts_dirty_delete"] = (
+        "AFTER DELETE ON sprouts REFERENCING OLD TABLE AS changed "
+        "FOR EACH STATEMENT EXECUTE FUNCTION grove_note_deleted_sprouts()"
+    )
     return {
         (table, name): f"CREATE OR REPLACE TRIGGER {name} {body}" for (table, name), body in found.items()
     }
@@ -129,6 +140,9 @@ def _sqlite_triggers() -> dict[tuple[str, str], str]:
         "BEFORE INSERT ON usage_events BEGIN INSERT INTO signal_dirty_sprouts (sprout_id) "
         f"SELECT sprout_id FROM ({_rows_with('usage_events', 'id')}) "
         "WHERE sprout_id <> NEW.sprout_id; END"
+    )
+    found["sprouts", "sprouts_dirty_delete"] = (
+        "AFTER DELETE ON sprouts BEGIN INSERT INTO signal_dirty_sprouts (sprout_id) VALUES (OLD.id); END"
     )
     return {(table, name): f"CREATE TRIGGER {name} {body}" for (table, name), body in found.items()}
 

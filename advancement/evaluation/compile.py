@@ -25,8 +25,8 @@ from django.db.models.functions import Cast, JSONArray, JSONObject
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual, Lookup
 
 from advancement.criteria.rules import CriterionDefinition, Logic, Operator
-from advancement.criteria.signals import SIGNALS, Period, Signal
-from advancement.evaluation.expressions import DaysBetween, Json, JsonTruth, column
+from advancement.criteria.signals import SIGNALS, Period, Signal, Unit
+from advancement.evaluation.expressions import DaysBetween, Json, JsonDouble, JsonScore, JsonTruth, column
 from advancement.models import RuleVersion
 
 _Row = TypeVar("_Row", bound=Model)
@@ -127,7 +127,7 @@ class CompiledRules:
                     operator=Value(str(criterion.operator)),
                     threshold=_plain_number(criterion.threshold),
                     period=Value(str(criterion.period)),
-                    actual=self._value(SIGNALS[criterion.signal], Period(criterion.period)),
+                    actual=self._shown(SIGNALS[criterion.signal], Period(criterion.period)),
                     met=JsonTruth(
                         ExpressionWrapper(Q(self._comparison(criterion)), output_field=BooleanField())
                     ),
@@ -145,7 +145,7 @@ class CompiledRules:
                         **{f"{period.value}__isnull": False},
                         then=JSONObject(
                             **{
-                                signal.name: self._value(signal, period)
+                                signal.name: self._shown(signal, period)
                                 for signal in SIGNALS.values()
                                 if signal.column
                             }
@@ -156,7 +156,7 @@ class CompiledRules:
             )
             for period in Period
         }
-        return JSONObject(**periods, daysInTier=self._value(SIGNALS["daysInTier"], Period.ALL_TIME))
+        return JSONObject(**periods, daysInTier=self._shown(SIGNALS["daysInTier"], Period.ALL_TIME))
 
     def _per_version(self, path: str, expression: Any, output_field: Any) -> Expression:
         if not self._versions:
@@ -179,8 +179,15 @@ class CompiledRules:
         stored = column(period.value, signal.column)
         return (stored + 1.0) / 2.0 if signal.halved else stored
 
+    def _shown(self, signal: Signal, period: Period) -> Combinable:
+        """The value as events show it, to the last digit."""
+        value = self._value(signal, period)
+        if signal.column is None:
+            return JsonDouble(value)
+        return JsonScore(value) if signal.unit is Unit.SCORE else value
 
-def _plain_number(number: float) -> Value:
-    """Write 3 rather than 3.0, alike on both databases."""
+
+def _plain_number(number: float) -> Expression:
+    """Write 3 rather than 3.0, alike on both databases, and every digit of a fraction."""
     whole = int(number)
-    return Value(whole) if whole == number else Value(number)
+    return Value(whole) if whole == number else JsonScore(Value(number, output_field=FloatField()))

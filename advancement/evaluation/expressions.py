@@ -13,6 +13,14 @@ _SQLITE_MICROSECONDS = (
 )
 _MICROSECONDS_PER_DAY = "86400000000.0"
 
+# SQLite's JSON functions write 15 digits, which may read back as another double; 17 never do. Scores of
+# up to five decimals, nearly all there are, are exact in 15 and shorter.
+_SQLITE_DOUBLE = "JSON(PRINTF('%%!.17g', {0}))"
+_SQLITE_SCORE = (
+    "JSON(CASE WHEN {0} IS NULL OR CAST({0} * 100000.0 + 0.5 AS INTEGER) / 100000.0 = {0} THEN {0}"
+    " ELSE PRINTF('%%!.17g', {0}) END)"
+)
+
 
 class DaysBetween(Func):
     """The days, with fractions, from one instant to a later one, as an IEEE double.
@@ -47,6 +55,25 @@ class DaysBetween(Func):
         return f"(({end_us} - {start_us}) / {_MICROSECONDS_PER_DAY})", (
             *end_params, *end_params, *start_params, *start_params,
         )  # fmt: skip
+
+
+class JsonDouble(Func):
+    """A double that is not null as JSON, in digits that read back as the same double."""
+
+    output_field = JSONField()
+    template = "%(expressions)s"
+    sqlite = _SQLITE_DOUBLE
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
+        """Write the digits by hand."""
+        sql, params = compiler.compile(self.get_source_expressions()[0])
+        return self.sqlite.format(sql), (*params,) * self.sqlite.count("{0}")
+
+
+class JsonScore(JsonDouble):
+    """A score, or null, as JSON in the same way; not negative."""
+
+    sqlite = _SQLITE_SCORE
 
 
 class JsonTruth(Func):

@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.db import connections, transaction
 
 from advancement.database.clock import database_now
+from advancement.database.limits import limit_idling
 from advancement.importing.importer import Importer, Merged
 from advancement.importing.outcome import MAX_PROBLEMS, BadFile, BadRow, ImportRefused, Outcome
 from advancement.importing.reading import Source, name_of, open_source
@@ -125,6 +126,7 @@ class _Import:
 
     def _merge(self, started: datetime) -> Merged:
         importer, staging = self._importer, self._staging
+        limit_idling(importer.using)
         staging.find_repeats()
         staging.apply(importer.checks(staging))
         self._refuse_if_bad()

@@ -155,6 +155,8 @@ def name_of(path: str) -> str:
 def open_source(path: str) -> Iterator[Source]:
     """Open a file, or standard input for `-`; raise BadFile where that is not possible."""
     if path == STDIN:
+        if sys.stdin is None:
+            raise BadFile("it is closed; name a file instead")
         yield Source(sys.stdin.buffer)
         return
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from advancement.criteria.wording import quoted
 from advancement.importing.outcome import BadFile, BadRow
 from advancement.importing.reading import MAX_RECORD_BYTES, Source, too_long
 
@@ -49,7 +50,7 @@ def read_records(source: Source, check_columns: CheckColumns, *, csv_allowed: bo
 
 def _json_records(source: Source) -> Iterator[Record]:
     # Built once: json.loads with options would build a decoder for each line.
-    decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+    decode = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_object).decode
     for line, raw in source.lines():
         if raw.isspace():
             continue
@@ -74,6 +75,15 @@ def _json_sentence(error: json.JSONDecodeError) -> str:
     if error.msg == "Extra data":
         return f"something follows the object, at character {error.pos + 1}; write one object per line"
     return f"this is not valid JSON ({error.msg} at character {error.pos + 1}); mend or remove the line"
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadRow(f"field {quoted(twice)} is there twice; keep one of them")
+    return fields
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -81,9 +81,18 @@ class SproutImporter(Importer):
         return Merged(inserted, updated)
 
     def checks(self, staging: Staging) -> Sequence[Check]:
-        """Refuse another lifecycle model for a sprout that is here already."""
+        """Refuse another lifecycle model for a sprout that is here already, and tiers removed meanwhile."""
+        # Until the commit no tier can be removed; SQLite's transaction keeps everybody out anyway.
+        if staging.postgresql:
+            staging.execute("SELECT 1 FROM lifecycle_tiers ORDER BY id FOR SHARE")
         stored = "FROM sprouts AS s WHERE s.id = r.id"
         return [
+            Check(
+                "'the tier ' || r.tier || ' was removed from the lifecycle model ' || r.lifecycle_model_id ||"
+                " ' while this was read; write a tier that is there'",
+                "NOT EXISTS (SELECT 1 FROM lifecycle_tiers AS t"
+                " WHERE t.lifecycle_model_id = r.lifecycle_model_id AND t.slug = r.tier)",
+            ),
             Check(
                 f"'this sprout is in the lifecycle model ' || (SELECT s.lifecycle_model_id {stored}) ||"
                 " ', and a sprout''s model cannot change; write that model or leave the row out'",

@@ -7,13 +7,16 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import django.db
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from advancement.criteria.errors import AdvancementError
+from advancement.management.streams import all_written
 from advancement.management.values import reason
+
+_LONGEST_USER: Final = 150  # as in the columns that keep it
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -47,15 +50,17 @@ class ConsoleCommand(BaseCommand):
                 reconfigure(errors="backslashreplace")
         # As Ctrl-C does, so that what is under way is rolled back and given back.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
-        try:
-            super().run_from_argv(argv)
-        except KeyboardInterrupt:
-            sys.stderr.write("Interrupted.\n")
-            sys.exit(EXIT_INTERRUPTED)
-        except BrokenPipeError:
-            pass
-        finally:
-            _flush_stdout()
+        if not all(map(_is_utf8, argv)):
+            self.stderr.write(
+                "An argument is not UTF-8: write it in UTF-8, or rename the file that it names."
+            )
+            sys.exit(EXIT_USAGE)
+        with all_written():
+            try:
+                super().run_from_argv(argv)
+            except KeyboardInterrupt:
+                sys.stderr.write("Interrupted.\n")
+                sys.exit(EXIT_INTERRUPTED)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run the command; refusals and database errors become CommandError with a sentence."""
@@ -128,11 +133,13 @@ class ConsoleCommand(BaseCommand):
 
 
 def system_user() -> str:
-    """Return the name of the operating system's user, as far as it has one."""
+    """Return the name of the operating system's user, as far as it has one, as it can be stored."""
     try:
-        return getpass.getuser()
+        name = getpass.getuser()
     except (KeyError, OSError):  # a container may run under a number without a name
         return f"uid {os.getuid()}"
+    # Whatever the environment says counts as the name, bytes that are not UTF-8 included.
+    return name.encode("utf-8", "backslashreplace").decode()[:_LONGEST_USER]
 
 
 def usage_error(sentence: str) -> CommandError:
@@ -160,9 +167,6 @@ def database_sentence(error: django.db.Error) -> str:
     return f"The database refused this: {detail}."
 
 
-def _flush_stdout() -> None:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The interpreter flushes once more at exit; let that go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _is_utf8(argument: str) -> bool:
+    """Whether an argument came as UTF-8; Python keeps other bytes as halves of surrogate pairs."""
+    return not any("\ud800" <= character <= "\udfff" for character in argument)

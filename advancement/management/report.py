@@ -26,18 +26,18 @@ def print_run(run: Run, summary: dict[str, Any], *, worked: bool) -> None:
     if not worked:
         console.print(f"{run.logical_date} was already claimed by run {run.pk}, which is {run.status}.")
         return
-    console.print(f"[bold]{_headline(run, summary)}[/bold]")
+    console.print(_headline(run, summary), style="bold")
     console.print(_buckets(run, summary))
     if summary["by_rule"]:
         console.print()
         console.print(_rules(summary))
     for line in summary["invalid_rules"]:
-        console.print(f"Rule {line['rule']} was skipped: {line['reason']}", markup=False)
+        console.print(f"Rule {line['rule']} was skipped: {line['reason']}")
     for line in summary["stopped_rules"]:
-        console.print(f"Rule {line['rule']} was stopped: {line['reason']}", markup=False)
+        console.print(f"Rule {line['rule']} was stopped: {line['reason']}")
     if run.dry_run and run.held_because:
         reasons = " ".join(run.held_because)
-        console.print(f"A real run would be held by a guardrail. {reasons}", markup=False)
+        console.print(f"A real run would be held by a guardrail. {reasons}")
 
 
 def _headline(run: Run, summary: dict[str, Any]) -> str:

@@ -27,12 +27,12 @@ def print_rollback(run: Run, summary: dict[str, Any]) -> None:
     """Print what a rollback took back, what it left alone and why, and what can be done next."""
     console = make_console()
     if run.planned_at and not summary["evaluated"]:
-        console.print(f"Nothing to take back: there is no advancement {scope_of(run)}.", markup=False)
+        console.print(f"Nothing to take back: there is no advancement {scope_of(run)}.")
         return
-    console.print(_headline(run, summary), style="bold", markup=False)
+    console.print(_headline(run, summary), style="bold")
     console.print(_buckets(run, summary))
     for sentence in _afterwards(run, summary):
-        console.print(sentence, markup=False)
+        console.print(sentence)
 
 
 def scope_of(run: Run) -> str:

@@ -21,8 +21,17 @@ def sprouts_given(arguments: list[str]) -> list[UUID]:
     """Return the ids in the arguments, and for - those on standard input, separated by white space."""
     words: list[str] = []
     for argument in arguments:
-        words += sys.stdin.read().split() if argument == "-" else [argument]
+        words += _typed().split() if argument == "-" else [argument]
     try:
         return [sprout(word) for word in words]
     except ArgumentTypeError as error:
         raise usage_error(str(error)) from None
+
+
+def _typed() -> str:
+    if sys.stdin is None:
+        raise usage_error("Standard input is closed: name the sprouts as arguments.")
+    try:
+        return sys.stdin.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise usage_error(f"Standard input cannot be read ({error}).") from None

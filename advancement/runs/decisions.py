@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from django.db import connections, transaction
@@ -10,12 +11,18 @@ from django.db.models import QuerySet
 from advancement.criteria.errors import AdvancementError
 from advancement.criteria.wording import join_words
 from advancement.database.clock import database_now
+from advancement.database.limits import limit_idling
 from advancement.database.statements import Fragment
 from advancement.models import Move, Run
 from advancement.models.runs import RunKind, RunStatus
 from advancement.runs.sealing import seal_ended_runs
 
 _NAMED = 10
+# What a run may be for a decision to lead to the status.
+_OPEN_TO: Final = {
+    RunStatus.APPROVED: (RunStatus.HELD,),
+    RunStatus.DISCARDED: (RunStatus.HELD, RunStatus.FAILED),
+}
 
 
 def approve(
@@ -33,6 +40,7 @@ def approve(
     the run is not held, or for a sprout that its plan does not move.
     """
     with transaction.atomic(using=using):
+        limit_idling(using)
         _decide(run_id, RunStatus.APPROVED, by, reason, using)
         if only or excluding:
             moves = Move.objects.using(using).filter(run=run_id)
@@ -42,7 +50,11 @@ def approve(
 
 
 def discard(run_id: int, *, by: str, reason: str, using: str = "default") -> None:
-    """End a held run without a move; raise AdvancementError without a reason or when it is not held."""
+    """End a held or a failed run; no further move of it is made.
+
+    A scheduled run keeps its date: what is to be done for that night is done by an extra run. Raise
+    AdvancementError without a reason, or when the run is neither held nor failed.
+    """
     _decide(run_id, RunStatus.DISCARDED, by, reason, using)
     seal_ended_runs(using=using)
 
@@ -91,17 +103,19 @@ def _decide(run_id: int, status: RunStatus, by: str, reason: str, using: str) ->
         raise AdvancementError("A decision needs a reason; say why the run may go on or not.")
     now = database_now(using)
     runs = Run.objects.using(using).filter(pk=run_id)
-    decided = runs.filter(status=RunStatus.HELD).update(
+    decided = runs.filter(status__in=_OPEN_TO[status]).update(
         status=status,
         decided_by=by,
         decided_at=now,
         decision_reason=reason.strip(),
         finished_at=now if status == RunStatus.DISCARDED else None,
+        retry_at=None,
     )
     if decided != 1:
         standing = runs.values_list("status", flat=True).first()
+        wanted = join_words(_OPEN_TO[status], "or")
         raise AdvancementError(
-            f"Run {run_id} is {standing}, not held: there is nothing to decide."
+            f"Run {run_id} is {standing}, not {wanted}: there is nothing to decide."
             if standing
             else f"There is no run {run_id}."
         )

@@ -1,6 +1,7 @@
 """Guardrails: a plan that moves more than it should waits for a person."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from django.conf import settings
 from django.db.models import Count, F
@@ -18,7 +19,7 @@ def limits_exceeded(run: Run, using: str = "default") -> list[str]:
         return []
     found = []
     share, most = settings.ADVANCEMENT_MAX_SHARE, settings.ADVANCEMENT_MAX_MOVES
-    if run.evaluated >= LEAST_CANDIDATES and run.moves_planned > share * run.evaluated:
+    if run.evaluated >= LEAST_CANDIDATES and run.moves_planned > Decimal(str(share)) * run.evaluated:
         found.append(
             f"It would move {run.moves_planned:,} of {run.evaluated:,} candidates, "
             f"more than the share of {share:g} that ADVANCEMENT_MAX_SHARE allows."

@@ -7,10 +7,12 @@ from functools import partial
 from typing import Final
 
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import F, Q, QuerySet
 
 from advancement.database.clock import ClockTimestamp
+from advancement.database.limits import limit_idling, limit_waiting
+from advancement.database.locks import lock_refused
 from advancement.database.waiting import waiting_time
 from advancement.models import Run
 from advancement.models.runs import RunStatus
@@ -99,8 +101,16 @@ def put_off_if_deadly(run_id: int, *, using: str = "default") -> bool:
 
 
 def _lock_free(run_id: int, using: str) -> Run | None:
-    """Lock the run's row and return it, when nobody works on it."""
-    run = Run.objects.using(using).select_for_update().filter(pk=run_id).first()
+    """Lock the run's row and return it, when nobody works on it; whoever keeps the row locked does."""
+    limit_idling(using)
+    try:
+        with transaction.atomic(using=using):
+            limit_waiting(using)
+            run = Run.objects.using(using).select_for_update().filter(pk=run_id).first()
+    except OperationalError as error:
+        if not lock_refused(error):
+            raise
+        return None
     if run is None:
         return None
     free = run.status == RunStatus.FAILED or abandoned(using).filter(pk=run_id).exists()

@@ -10,6 +10,7 @@ from django.db import IntegrityError, connections, transaction
 from advancement.criteria.errors import AdvancementError
 from advancement.criteria.wording import advice, quoted
 from advancement.database.clock import database_now
+from advancement.database.limits import limit_idling
 from advancement.database.triggers import missing_triggers
 from advancement.models import AdvancementRule, Run
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
@@ -63,6 +64,7 @@ def claim_date(day: date, request: RunRequest, *, using: str = "default") -> tup
         return run, False
     try:
         with transaction.atomic(using=using):
+            limit_idling(using)
             return _insert(request, RunTrigger.SCHEDULE, day, using), True
     except IntegrityError:
         if run := existing.first():

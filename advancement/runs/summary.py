@@ -4,12 +4,14 @@ from typing import Any
 
 from django.db.models import Count
 
+from advancement.database.snapshot import one_snapshot
 from advancement.models import AdvancementEvent, RuleVersion, Run
 from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
 from advancement.rollback.rules import rules_rolled_back
 from advancement.rollback.scope import events_in_scope
 
-_NOT_APPLIED = {RunStatus.PLANNED, RunStatus.HELD, RunStatus.APPROVED, RunStatus.DISCARDED}
+_NOT_APPLIED = {RunStatus.PLANNED, RunStatus.HELD, RunStatus.APPROVED}
+_DROPPED = {RunStatus.CANCELLED, RunStatus.DISCARDED}
 
 ROLLBACK_BUCKETS = (
     LeftOutBucket.ADVANCED_SINCE,
@@ -29,14 +31,16 @@ _COUNTS = (
 def summarise(run: Run, *, using: str = "default") -> dict[str, Any]:
     """Return the object that `run_advancement --json` prints; its buckets add up to `evaluated`.
 
-    Moves that a failed run has not come to are `failed`, those that a newer run superseded are
-    `skipped`. Of a plan that is not applied, `advanced` is what would advance.
+    Moves that a failed run has not come to are `failed`, those that were dropped with a discarded or
+    superseded run are `skipped`. Of a plan that is not applied, `advanced` is what would advance. `run`
+    is brought up to date first.
     """
-    by_rule = _planned_by_rule(run, using) if run.status in _NOT_APPLIED else _applied_by_rule(run, using)
+    with one_snapshot(using):
+        run.refresh_from_db(using=using)
+        by_rule = _planned_by_rule(run, using) if _only_planned(run) else _applied_by_rule(run, using)
+        skipped = run.left_out.using(using).filter(bucket="skipped").count()
     advanced = sum(line["count"] for line in by_rule)
-    skipped = run.left_out.using(using).filter(bucket="skipped").count()
-    remaining = run.moves_planned - advanced - skipped
-    dropped = run.status == RunStatus.CANCELLED
+    dropped, failed = _not_reached(run, advanced + skipped)
     return {
         "run": str(run.pk),
         "status": run.status,
@@ -48,8 +52,8 @@ def summarise(run: Run, *, using: str = "default") -> dict[str, Any]:
         "held": run.held,
         "invalid": run.invalid,
         "blocked": run.blocked,
-        "skipped": skipped + (remaining if dropped else 0),
-        "failed": 0 if dropped else remaining,
+        "skipped": skipped + dropped,
+        "failed": failed,
         "by_rule": by_rule,
         "invalid_rules": run.invalid_rules,
         "stopped_rules": run.stopped_rules,
@@ -69,14 +73,22 @@ def summarise_rollback(run: Run, *, using: str = "default") -> dict[str, Any]:
 
     They count events: a sprout that is taken back by two steps counts twice. `unwound` are those of
     `reverted` that lie outside of the scope. Of a plan that is not applied, `reverted` is what would be.
+    `run` is brought up to date first.
     """
+    with one_snapshot(using):
+        run.refresh_from_db(using=using)
+        return _summary_of_rollback(run, using)
+
+
+def _summary_of_rollback(run: Run, using: str) -> dict[str, Any]:
     left_out = run.left_out.using(using).order_by().values_list("bucket").annotate(count=Count("id"))
     counts = dict(left_out.values_list("bucket", "count"))
     skipped = counts.get(LeftOutBucket.SKIPPED, 0)
-    if run.status in _NOT_APPLIED:
+    if _only_planned(run):
         reverted = run.moves_planned - skipped
     else:
         reverted = AdvancementEvent.objects.using(using).filter(run_id=run.pk).count()
+    dropped, failed = _not_reached(run, reverted + skipped)
     return {
         "run": str(run.pk),
         "status": run.status,
@@ -85,14 +97,25 @@ def summarise_rollback(run: Run, *, using: str = "default") -> dict[str, Any]:
         "evaluated": run.evaluated,
         "reverted": reverted,
         **{bucket: counts.get(bucket, 0) for bucket in ROLLBACK_BUCKETS},
-        "skipped": skipped,
-        "failed": run.moves_planned - reverted - skipped,
+        "skipped": skipped + dropped,
+        "failed": failed,
         "unwound": _unwound(run, using) if run.unwind else 0,
         "rules": rules_rolled_back(run, using),
         "digest": run.digest,
         "seconds": _seconds(run),
         **({"error": run.error} if run.error else {}),
     }
+
+
+def _only_planned(run: Run) -> bool:
+    """Whether no move of the plan was made yet; a run that failed halfway may be `planned` again."""
+    return run.status in _NOT_APPLIED and run.cursor == 0
+
+
+def _not_reached(run: Run, dealt_with: int) -> tuple[int, int]:
+    """Return how many moves were dropped with the plan, and how many are left to be made."""
+    left = max(run.moves_planned - dealt_with, 0)
+    return (left, 0) if run.status in _DROPPED else (0, left)
 
 
 def _unwound(run: Run, using: str) -> int:

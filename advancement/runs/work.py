@@ -8,13 +8,14 @@ from functools import partial
 from typing import Final
 
 import django.db
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from advancement.aggregation.refresh import refresh_signals
 from advancement.apply import Applier
 from advancement.criteria.errors import AdvancementError, AnotherRunApplies, LeaseLost
 from advancement.database.clock import ClockTimestamp, database_now
-from advancement.database.limits import limit_idling
+from advancement.database.limits import limit_idling, limit_waiting
 from advancement.database.waiting import waiting_time
 from advancement.evaluation.plan import make_plan
 from advancement.models import LeftOut, Run
@@ -96,7 +97,9 @@ class _Worker:
         if run.dry_run:
             self._release(limits_exceeded(run, self._using))
             return
-        if run.status == RunStatus.PLANNED and (exceeded := limits_exceeded(run, self._using)):
+        # What was begun is finished: a run that failed halfway is planned again, but not judged again.
+        untouched = run.status == RunStatus.PLANNED and run.cursor == 0
+        if untouched and (exceeded := limits_exceeded(run, self._using)):
             self._hold(exceeded)
             return
         if run.status in {RunStatus.PLANNED, RunStatus.APPROVED}:
@@ -138,16 +141,29 @@ class _Worker:
         return run
 
     def _plan(self, run: Run) -> None:
+        if run.trigger == RunTrigger.SCHEDULE:
+            self._mend_tiers(run)
         check_scope(tuple(run.from_tiers), run.scope_model_id, self._using)
         if run.trigger == RunTrigger.SCHEDULE:
             self._progress("refreshing signals", 0, 0)
             with transaction.atomic(using=self._using):
-                limit_idling(self._using)
+                limit_waiting(self._using)
                 refresh_signals(using=self._using)
             self._renew()
         self._progress("planning", 0, 0)
         make = make_rollback_plan if run.kind == RunKind.ROLLBACK else make_plan
         make(run, self._token, using=self._using)
+
+    def _mend_tiers(self, run: Run) -> None:
+        """Read the settings again where a scheduled run names tiers that do not exist.
+
+        Else its date could not be run any more, however soon the setting is mended.
+        """
+        try:
+            check_scope(tuple(run.from_tiers), run.scope_model_id, self._using)
+        except AdvancementError:
+            run.from_tiers = list(settings.ADVANCEMENT_FROM_TIERS)
+            self._update(from_tiers=run.from_tiers)
 
     def _supersede_older(self) -> None:
         """Drop the open moves of earlier dates that failed or wait for a decision: this plan is newer.
@@ -201,6 +217,8 @@ class _Worker:
             return str(other)
         try:
             with transaction.atomic(using=self._using):
+                limit_idling(self._using)
+                limit_waiting(self._using)
                 self._update(
                     status=RunStatus.APPLYING,
                     lease_expires_at=ClockTimestamp() + lease_for(RunStatus.APPLYING),

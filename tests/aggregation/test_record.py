@@ -6,6 +6,7 @@ from advancement.aggregation import refresh_signals
 from advancement.criteria.signals import Period
 from advancement.models import LifecycleModel, SignalAggregation, SignalRefresh, Sprout
 from tests.aggregation.conftest import AS_OF, make_event, make_sprout
+from tests.factories import make_signals
 
 
 def test_it_records_what_was_done(sprout: Sprout) -> None:
@@ -43,3 +44,39 @@ def test_a_refresh_without_all_time_keeps_the_totals(sprout: Sprout) -> None:
     first = refresh_signals(as_of=AS_OF)
     make_event(sprout, AS_OF)
     assert refresh_signals(periods=[Period.LAST_30D]).totals == first.totals
+
+
+def test_deleted_sprouts_no_longer_count_in_the_totals(sprout: Sprout) -> None:
+    imported, used = make_sprout(), make_sprout()
+    make_signals(imported, views=7)
+    make_event(sprout, AS_OF)
+    make_event(used, AS_OF)
+    assert refresh_signals(as_of=AS_OF).totals["botanical"]["view_count"] == 9
+    used.delete()
+    one = refresh_signals()
+    assert (one.full, one.totals["botanical"]["view_count"]) == (False, 8)
+    imported.delete()
+    make_event(sprout, AS_OF)
+    two = refresh_signals()
+    assert (two.full, two.totals["botanical"]["view_count"]) == (False, 2)
+    assert two.totals == SignalAggregation.objects.totals()
+
+
+def test_sprouts_deleted_by_sql_no_longer_count_either(sprout: Sprout) -> None:
+    make_event(sprout, AS_OF)
+    make_signals(make_sprout(title="gone"), views=7)
+    refresh_signals(as_of=AS_OF)
+    gone = Sprout.objects.filter(title="gone")
+    SignalAggregation.objects.filter(sprout__in=gone)._raw_delete("default")
+    gone._raw_delete("default")
+    assert refresh_signals().totals["botanical"]["view_count"] == 1
+
+
+def test_a_refresh_without_all_time_leaves_deleted_sprouts_to_the_next_one(sprout: Sprout) -> None:
+    gone = make_sprout()
+    make_event(sprout, AS_OF)
+    make_event(gone, AS_OF)
+    first = refresh_signals(as_of=AS_OF)
+    gone.delete()
+    assert refresh_signals(periods=[Period.LAST_7D]).totals == first.totals
+    assert refresh_signals().totals["botanical"]["view_count"] == 1

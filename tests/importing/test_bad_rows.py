@@ -227,3 +227,12 @@ def test_it_shows_a_hundred_problems_in_order_and_counts_the_rest(refused: Refus
 def test_it_shows_control_and_bidirectional_characters_escaped(refused: Refused) -> None:
     message = refused("import_sprouts", jsonl(sprout_row(tier="a\x1b[2J\u202e")))
     assert r"a\x1b[2J\u202e" in message
+
+
+@pytest.mark.parametrize(
+    ("once", "twice"),
+    [('"id": "e1"', '"id": "e1", "id": "e2"'), ('"id": "e1"', '"id": "e1", "metadata": {"id": 1, "id": 2}')],
+)
+def test_an_object_with_a_repeated_field_is_refused(once: str, twice: str, refused: Refused) -> None:
+    said = refused("import_events", jsonl(event_row()).replace(once, twice))
+    assert 'line 1: field "id" is there twice; keep one of them.' in said

@@ -57,6 +57,16 @@ def test_exactly_the_share_is_allowed(rule: None) -> None:
     assert finished_run().status == "succeeded"
 
 
+@pytest.mark.parametrize(("moves", "status"), [(29, "succeeded"), (30, "held")])
+def test_a_share_that_no_double_holds_is_counted_exactly(
+    rule: None, settings: Any, moves: int, status: str
+) -> None:
+    settings.ADVANCEMENT_MAX_SHARE = 0.29
+    plant(moves)
+    plant(100 - moves, citations=0)
+    assert finished_run().status == status
+
+
 def test_a_share_of_one_switches_it_off(rule: None, settings: Any) -> None:
     settings.ADVANCEMENT_MAX_SHARE = 1.0
     plant(100)

@@ -10,10 +10,11 @@ import pytest
 from django.db.models import F
 
 from advancement.holds import set_hold
-from advancement.models import AdvancementEvent, LeftOut, Run, SignalAggregation, Sprout
-from advancement.rulebook import archive_rule
+from advancement.models import AdvancementEvent, AdvancementRule, LeftOut, Run, SignalAggregation, Sprout
+from advancement.rulebook import archive_rule, save_rules
 from advancement.runs.lease import take_lease
 from advancement.runs.work import work_on
+from tests.criteria.cast import make_rule
 from tests.factories import add_rule, finished_run, planned_run
 from tests.runs.conftest import (
     Beside,
@@ -243,3 +244,22 @@ def test_a_hold_set_between_two_runs_counts_in_the_second() -> None:
     set_hold(sprouts[0].pk, reason="wait", by="operator")
     ended = manage("run_advancement", "--json")
     assert (ended.json["advanced"], ended.json["held"]) == (2, 1)
+
+
+@needs_postgresql
+def test_rules_saved_in_different_orders_at_once_are_all_saved(beside: Beside) -> None:
+    slugs = [f"rule-{letter}" for letter in "abcdefgh"]
+    barrier = Barrier(4)
+
+    def save(order: list[str], threshold: int) -> None:
+        barrier.wait(30)
+        save_rules([make_rule(f"citations >= {threshold}", slug=slug) for slug in order], by="tests")
+
+    orders = [slugs, slugs[::-1], slugs[4:] + slugs[:4], slugs]
+    saving = [
+        beside(lambda order=order, n=n: save(order, n))  # type: ignore[misc]
+        for n, order in enumerate(orders, start=1)
+    ]
+    for future in saving:
+        future.result(60)
+    assert AdvancementRule.objects.filter(active_version__isnull=False).count() == len(slugs)

@@ -81,3 +81,20 @@ def test_a_discarded_run_says_who_decided_and_why(
 def test_a_run_that_is_not_there_is_named() -> None:
     with pytest.raises(CommandError, match="There is no run 4711"):
         call_command("show_plan", "4711")
+
+
+@pytest.mark.parametrize("title", [r"x\[/b]", "[/]", "x\\", ":warning: [link=x]", "[bold"])
+def test_whatever_a_title_looks_like_is_shown_as_it_is(
+    title: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_rule("citations >= 3")
+    make_sprout(title=title, signals={"citations": 3})
+    call_command("show_plan", str(planned_run().pk))
+    assert title in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("limit", ["0", "1000001", "99999999999999999999"])
+def test_an_absurd_limit_is_wrong_usage(limit: str) -> None:
+    with pytest.raises(CommandError, match="from 1 to 1,000,000") as refusal:
+        call_command("show_plan", str(planned_run().pk), "--limit", limit)
+    assert refusal.value.returncode == 2

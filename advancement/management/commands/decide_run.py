@@ -1,4 +1,4 @@
-"""Decide about a run that a guardrail holds."""
+"""Decide about a run that a guardrail holds, or that failed."""
 
 from typing import Any
 
@@ -8,24 +8,24 @@ from advancement.management.base import ConsoleCommand, system_user, usage_error
 from advancement.management.report import print_run
 from advancement.management.values import sprout
 from advancement.models import Run
-from advancement.models.runs import RunStatus
+from advancement.models.runs import RunKind, RunStatus
 from advancement.runs.decisions import approve, discard
 from advancement.runs.lease import take_lease
-from advancement.runs.summary import summarise
+from advancement.runs.summary import summarise, summarise_rollback
 from advancement.runs.work import work_on
 
 
 class Command(ConsoleCommand):
-    """Approve a held run and apply it, or discard it."""
+    """Approve a held run and apply it, or discard it; a failed one can be discarded."""
 
-    help = "Decide about a run that a guardrail holds: apply its plan, or drop it."
+    help = "Decide about a run: apply the plan that a guardrail holds, or drop what is left of a plan."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
         parser.add_argument("run", type=int, metavar="RUN", help="the run's number")
         decision = parser.add_mutually_exclusive_group(required=True)
         decision.add_argument("--approve", action="store_true", help="apply what still holds of its plan")
-        decision.add_argument("--discard", action="store_true", help="drop its plan; nothing moves")
+        decision.add_argument("--discard", action="store_true", help="drop what is left of its plan")
         for name, what in (("only", "these sprouts alone"), ("except", "all but these sprouts")):
             parser.add_argument(
                 f"--{name}", type=sprout, action="append", default=[], metavar="SPROUT",
@@ -41,11 +41,18 @@ class Command(ConsoleCommand):
             if options["approve"] and (token := take_lease(options["run"])) is not None:
                 work_on(options["run"], token, progress=progress)
         run = Run.objects.get(pk=options["run"])
-        summary = summarise(run)
-        if options["json"]:
+        summary = summarise_rollback(run) if run.kind == RunKind.ROLLBACK else summarise(run)
+        try:
+            self._report(run, summary, as_json=options["json"])
+        finally:  # also when the report cannot be written
+            if run.status == RunStatus.FAILED:
+                raise CommandError(f"Run {run.pk} failed: {run.error}")
+
+    def _report(self, run: Run, summary: dict[str, Any], *, as_json: bool) -> None:
+        if as_json:
             self.print_json(summary)
         elif run.status == RunStatus.DISCARDED:
-            self.stdout.write(f"Run {run.pk} is discarded; nothing moved.")
+            self.stdout.write(_discarded(run))
         else:
             print_run(run, summary, worked=True)
         if run.status == RunStatus.FAILED:
@@ -59,3 +66,13 @@ class Command(ConsoleCommand):
         if only or excluding:
             raise usage_error("--only and --except choose what to approve; leave them out with --discard.")
         discard(run, by=system_user(), reason=options["reason"])
+
+
+def _discarded(run: Run) -> str:
+    said = f"Run {run.pk} is discarded; nothing moved."
+    if run.cursor:
+        done = f"{run.cursor:,} of {run.moves_planned:,} moves"
+        said = f"Run {run.pk} is discarded; {done} had been dealt with and stay."
+    if run.logical_date:
+        said += f" It keeps its date, {run.logical_date}; run_advancement does an extra run."
+    return said

@@ -13,5 +13,7 @@ class Command(ConsoleCommand):
     help = "Print every rule that is not archived as JSON, in the form that import_rules reads."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the list."""
+        """Print the list, in UTF-8 whatever the terminal is: it is a file for import_rules."""
+        if reconfigure := getattr(self.stdout, "reconfigure", None):
+            reconfigure(encoding="utf-8", errors="strict")
         self.stdout.write(rules_to_json(current_rules()), ending="")

@@ -73,12 +73,14 @@ class Command(ConsoleCommand):
             if options["json"]:
                 self.print_json(nothing_rolled_back(sentence_of(error), dry_run=request.dry_run))
             raise
-        if options["json"]:
-            self.print_json(summary)
-        else:
-            print_rollback(run, summary)
-        if run.status == RunStatus.FAILED:
-            raise CommandError(_failure(run))
+        try:
+            if options["json"]:
+                self.print_json(summary)
+            else:
+                print_rollback(run, summary)
+        finally:  # also when the report cannot be written
+            if run.status == RunStatus.FAILED:
+                raise CommandError(_failure(run))
 
 
 def _request(options: dict[str, Any]) -> RollbackRequest:

@@ -65,14 +65,19 @@ class Command(ConsoleCommand):
             raise
         if not worked:
             summary |= {"status": "already_claimed", "run_status": run.status}
-        if options["json"]:
+        try:
+            self._report(run, summary, worked=worked, as_json=options["json"])
+        finally:  # also when the report cannot be written
+            if worked and run.status in {RunStatus.FAILED, RunStatus.HELD}:
+                raise CommandError(_failure(run))
+
+    def _report(self, run: Run, summary: dict[str, Any], *, worked: bool, as_json: bool) -> None:
+        if as_json:
             self.print_json(summary)
-        else:
-            print_run(run, summary, worked=worked)
-            if not active_versions():
-                self.stdout.write("There are no enabled rules yet; import_rules adds some.")
-        if worked and run.status in {RunStatus.FAILED, RunStatus.HELD}:
-            raise CommandError(_failure(run))
+            return
+        print_run(run, summary, worked=worked)
+        if not active_versions():
+            self.stdout.write("There are no enabled rules yet; import_rules adds some.")
 
     def _request(self, options: dict[str, Any]) -> RunRequest:
         if options["scheduled"] and options["dry_run"]:

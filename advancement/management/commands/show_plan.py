@@ -31,8 +31,8 @@ class Command(ConsoleCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the lists."""
-        if options["limit"] < 1:
-            raise usage_error("--limit must be a whole number of at least 1.")
+        if not 1 <= options["limit"] <= 1_000_000:
+            raise usage_error("--limit must be a whole number from 1 to 1,000,000.")
         run = Run.objects.filter(pk=options["run"]).first()
         if run is None:
             raise AdvancementError(f"There is no run {options['run']}.")
@@ -97,7 +97,7 @@ def _titles(keys: list[Any]) -> dict[Any, str]:
 def _print(run: Run, plan: dict[str, Any]) -> None:
     console = make_console()
     for sentence in _headline(run, plan["moves_total"]):
-        console.print(sentence, markup=False)
+        console.print(sentence)
     _table(console, plan["moves"], ("title", "from", "to", "rule", "version"), plan["moves_total"])
     if plan["left_out_total"]:
         console.print("\nLeft out, each with its reason:")

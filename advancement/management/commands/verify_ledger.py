@@ -12,6 +12,7 @@ from advancement.ledger.findings import Check, counted
 from advancement.ledger.seals import START, Head
 from advancement.ledger.verify import Verification, verify_ledger
 from advancement.management.base import ConsoleCommand
+from advancement.management.terminal import make_console
 
 
 class Command(ConsoleCommand):
@@ -74,7 +75,7 @@ def _expected(found: Verification) -> dict[str, Any]:
 
 
 def _print(found: Verification) -> None:
-    console = Console(highlight=False)
+    console = make_console()
     table = Table(show_edge=False, pad_edge=False)
     table.add_column("Check")
     table.add_column("Checked", justify="right")
@@ -103,4 +104,4 @@ def _print_findings(console: Console, check: Check) -> None:
 
 
 def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, soft_wrap=True)
+    console.print(text, soft_wrap=True)
