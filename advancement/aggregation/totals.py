@@ -15,7 +15,10 @@ def totals_of_scope(rows: Iterable[Sequence[Any]]) -> Totals:
 
 
 def shifted_totals(known: Totals, before: Totals, after: Totals) -> Totals:
-    """Return `known` with the sums of some sprouts as they were replaced by the sums as they are."""
+    """Return `known` with the sums of some sprouts as they were replaced by the sums as they are.
+
+    A model without any count is absent, whether or not it has rows.
+    """
     shifted = {model: dict(columns) for model, columns in known.items()}
     for sums, sign in ((before, -1), (after, 1)):
         for model, columns in sums.items():
@@ -23,4 +26,4 @@ def shifted_totals(known: Totals, before: Totals, after: Totals) -> Totals:
             for column, value in columns.items():
                 # A column that was null everywhere has no total yet.
                 of_model[column] = (of_model.get(column) or 0) + sign * value
-    return shifted
+    return {model: columns for model, columns in shifted.items() if any(columns.values())}

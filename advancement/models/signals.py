@@ -17,7 +17,7 @@ class SignalAggregationQuerySet(models.QuerySet["SignalAggregation"]):
     def totals(self) -> dict[str, dict[str, int]]:
         """Return the all-time total of each count over the sprouts of each lifecycle model, by column.
 
-        Unknown counts add nothing. A model without rows is absent.
+        Unknown counts add nothing. A model without any count is absent.
         """
         # Summed as doubles: SQLite's integer sum overflows from a thousand of the largest counts on.
         sums = {f"total_{column}": Sum(Cast(column, FloatField())) for column in COUNT_COLUMNS}
@@ -26,6 +26,7 @@ class SignalAggregationQuerySet(models.QuerySet["SignalAggregation"]):
         return {
             model: {column: int(total or 0) for column, total in zip(COUNT_COLUMNS, totals, strict=True)}
             for model, *totals in rows
+            if any(totals)
         }
 
 

@@ -91,7 +91,7 @@ def test_an_event_moved_into_the_future_takes_the_rows_along(clock: Clock, sprou
     record = clock.refresh(AS_OF + DAY)
     assert (record.full, record.sprouts) == (False, 0)
     assert not SignalAggregation.objects.exists()
-    assert record.totals["botanical"]["view_count"] == 0
+    assert record.totals == {}
 
 
 def test_a_refresh_of_one_period_leaves_the_dirty_to_the_others(clock: Clock, sprout: Sprout) -> None:
