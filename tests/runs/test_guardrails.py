@@ -123,12 +123,17 @@ def test_an_approved_run_is_applied_and_keeps_who_and_why(rule: None) -> None:
     assert run.decided_at
 
 
-def test_what_changed_since_a_held_plan_is_skipped(rule: None) -> None:
+def test_what_changed_since_a_held_plan_is_skipped_and_said(
+    rule: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = held_run()
     set_hold(run.moves.all()[0].sprout_id, reason="wait", by="operator")
-    call_command("decide_run", str(run.pk), "--approve", "--reason", "fine")
+    capsys.readouterr()
+    call_command("decide_run", str(run.pk), "--approve", "--reason", "fine", "--json")
     run.refresh_from_db()
     assert (run.advanced, run.skipped) == (99, 1)
+    outcome = json.loads(capsys.readouterr().out)
+    assert outcome["changed"] == [{"reason": "It was put on hold after the plan was made.", "moves": 1}]
 
 
 def test_a_discarded_run_moves_nobody_and_cannot_be_approved_any_more(rule: None) -> None:

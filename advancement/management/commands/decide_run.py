@@ -4,14 +4,15 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from advancement.apply.skipped import changed_since_planned
 from advancement.management.base import ConsoleCommand, system_user, usage_error
 from advancement.management.report import print_run
 from advancement.management.values import sprout
 from advancement.models import Run
-from advancement.models.runs import RunKind, RunStatus
+from advancement.models.runs import RunStatus
 from advancement.runs.decisions import approve, discard
 from advancement.runs.lease import take_lease
-from advancement.runs.summary import summarise, summarise_rollback
+from advancement.runs.summary import summary_of
 from advancement.runs.work import work_on
 
 
@@ -36,27 +37,29 @@ class Command(ConsoleCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Decide, apply where that was decided, and report."""
+        changed = _changed(options["run"]) if options["approve"] else {}
         self._decide(options)
         with self.phases() as progress:
             if options["approve"] and (token := take_lease(options["run"])) is not None:
                 work_on(options["run"], token, progress=progress)
         run = Run.objects.get(pk=options["run"])
-        summary = summarise_rollback(run) if run.kind == RunKind.ROLLBACK else summarise(run)
         try:
-            self._report(run, summary, as_json=options["json"])
+            self._report(run, changed, as_json=options["json"])
         finally:  # also when the report cannot be written
             if run.status == RunStatus.FAILED:
                 raise CommandError(f"Run {run.pk} failed: {run.error}")
 
-    def _report(self, run: Run, summary: dict[str, Any], *, as_json: bool) -> None:
+    def _report(self, run: Run, changed: dict[str, int], *, as_json: bool) -> None:
+        summary = summary_of(run)
         if as_json:
-            self.print_json(summary)
+            lines = [{"reason": reason, "moves": moves} for reason, moves in changed.items()]
+            self.print_json({**summary, **({"changed": lines} if lines else {})})
         elif run.status == RunStatus.DISCARDED:
             self.stdout.write(_discarded(run))
         else:
+            for reason, moves in changed.items():
+                self.stdout.write(f"{moves:,} of its moves could not be made any more: {reason}")
             print_run(run, summary, worked=True)
-        if run.status == RunStatus.FAILED:
-            raise CommandError(f"Run {run.pk} failed: {run.error}")
 
     def _decide(self, options: dict[str, Any]) -> None:
         run, only, excluding = options["run"], options["only"], options["except"]
@@ -66,6 +69,12 @@ class Command(ConsoleCommand):
         if only or excluding:
             raise usage_error("--only and --except choose what to approve; leave them out with --discard.")
         discard(run, by=system_user(), reason=options["reason"])
+
+
+def _changed(run_id: int) -> dict[str, int]:
+    """Return what the plan of a held run cannot do any more, by reason; nothing where that is not decided."""
+    run = Run.objects.filter(pk=run_id, status=RunStatus.HELD).first()
+    return changed_since_planned(run) if run else {}
 
 
 def _discarded(run: Run) -> str:
