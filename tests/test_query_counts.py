@@ -115,14 +115,14 @@ def rules_over_sprouts(rows: int, path: Path) -> Act:
 # (on SQLite, on PostgreSQL)
 PINNED: dict[Callable[[int, Path], Act], tuple[int, int]] = {
     plan: (16, 20),
-    summary: (2, 2),
-    explanation: (8, 9),
-    full_refresh: (11, 17),
-    incremental_refresh: (19, 26),
-    sprouts_file: (18, 22),
-    events_file: (14, 18),
-    signals_file: (20, 26),
-    idle_tick: (9, 10),
+    summary: (3, 3),
+    explanation: (9, 10),
+    full_refresh: (11, 18),
+    incremental_refresh: (20, 28),
+    sprouts_file: (19, 25),
+    events_file: (14, 19),
+    signals_file: (20, 27),
+    idle_tick: (11, 12),
     rules_over_sprouts: (13, 13),
 }
 
