@@ -1,0 +1,96 @@
+"""Plant the grove, inject the chosen faults side by side where that is safe, and print the table."""
+
+import argparse
+import multiprocessing
+import random
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from tests.faults import copies, report
+from tests.faults.children import in_child
+from tests.faults.grove import plant
+from tests.faults.kinds import kills
+from tests.faults.state import State
+from tests.faults.verdict import Fault, Stage, Verdict, oracle, try_out
+from tests.faults.works import WORKS, Work
+
+KILLS, INSTANTS, LANES = 960, 60, 2
+_PLANTING = Work("plant", plant)
+
+
+@dataclass
+class _Prepared:
+    """What the lanes inherit when they are forked."""
+
+    faults: Sequence[Fault] = ()
+    oracles: dict[str, State] | None = None
+
+
+_prepared = _Prepared()
+
+
+def main() -> int:
+    """Run from the command line; return 1 when anything was lost, duplicated or orphaned."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", metavar="NAME", default="", help="faults whose name contains this")
+    parser.add_argument("--scale", type=float, default=1.0, help="1: all of them; 0.1: a tenth")
+    options = parser.parse_args()
+    start = time.monotonic()
+    verdicts = inject(options.seed, options.scale, options.only, say=_to_stderr)
+    if not verdicts:
+        print("No fault has such a name.", file=sys.stderr)
+        return 2
+    print(report.heading(options.seed, time.monotonic() - start))
+    print()
+    print(report.table(verdicts))
+    if problems := report.failures(verdicts, options.seed):
+        print(f"\n{problems}", file=sys.stderr)
+    return 0 if all(verdict.well for verdict in verdicts) else 1
+
+
+def inject(seed: int, scale: float, only: str = "", say: Callable[[str], None] = lambda _: None) -> list[Verdict]:
+    """Inject the faults of a seed and return the verdicts."""
+    copies.drop_all()
+    copies.make_template()
+    try:
+        in_child(Stage(copies.TEMPLATE).in_child(_PLANTING, _PLANTING.do))
+        oracles = {work.name: oracle(work) for work in WORKS.values()}
+        faults = [fault for fault in _choose(seed, scale) if only in fault.full_name]
+        say(f"{len(faults):,} faults, seed {seed}")
+        return list(_reported(_try_side_by_side(faults, oracles), len(faults), say))
+    finally:
+        copies.drop_all()
+
+
+def _choose(seed: int, scale: float) -> list[Fault]:
+    chance = random.Random(seed)
+    return kills.faults(round(KILLS * scale), round(INSTANTS * scale), chance)
+
+
+def _try_side_by_side(faults: Sequence[Fault], oracles: dict[str, State]) -> Iterable[Verdict]:
+    _prepared.faults, _prepared.oracles = faults, oracles
+    if not faults:
+        return
+    with multiprocessing.get_context("fork").Pool(LANES) as pool:
+        yield from pool.imap(_try_number, range(len(faults)))
+
+
+def _try_number(number: int) -> Verdict:
+    assert _prepared.oracles is not None
+    return try_out(_prepared.faults[number], _prepared.oracles)
+
+
+def _reported(verdicts: Iterable[Verdict], total: int, say: Callable[[str], None]) -> Iterable[Verdict]:
+    for number, verdict in enumerate(verdicts, 1):
+        if not verdict.well:
+            say(f"{verdict.name}: {verdict.problem}")
+        if number % 50 == 0 or number == total:
+            say(f"{number:,} of {total:,}")
+        yield verdict
+
+
+def _to_stderr(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
