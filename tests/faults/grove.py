@@ -42,9 +42,9 @@ def plant() -> None:
     UsageEvent.objects.bulk_create(usage(now, 0, 10))
     refresh_signals()
     add_rules(
-        make_rule("views >= 7", slug="germinate", from_tier="seed", to_tier="sprout"),
-        make_rule("citations >= 3", slug="cited", from_tier="sprout", to_tier="sapling"),
-        make_rule("retrievals >= 6", slug="used", from_tier="sapling", to_tier="tree"),
+        make_rule("views >= 3", slug="germinate", from_tier="seed", to_tier="sprout"),
+        make_rule("citations >= 2", slug="cited", from_tier="sprout", to_tier="sapling"),
+        make_rule("retrievals >= 2", slug="used", from_tier="sapling", to_tier="tree"),
     )
     run_once()
     run_once()
@@ -55,10 +55,10 @@ def plant() -> None:
         target = "tree" if sprout.tier != "tree" else "sapling"
         override_tier(sprout.pk, target, reason="seen", by="an operator", trigger=RunTrigger.CONSOLE)
     add_rules(
-        make_rule("views >= 3", slug="germinate", from_tier="seed", to_tier="sprout"),
+        make_rule("views >= 2", slug="germinate", from_tier="seed", to_tier="sprout"),
         make_rule("citations >= 1", slug="cited", from_tier="sprout", to_tier="sapling"),
         make_rule("views >= 2 last_30d", slug="seen", from_tier="sprout", to_tier="sapling", priority=50),
-        make_rule("retrievals >= 4", slug="used", from_tier="sapling", to_tier="tree"),
+        make_rule("retrievals >= 1", slug="used", from_tier="sapling", to_tier="tree"),
     )
     UsageEvent.objects.bulk_create(usage(now, 10, 16))
     Schedule.objects.update_or_create(id=1, defaults={"activated_at": now - timedelta(days=3)})
