@@ -48,6 +48,10 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
+    def has_ended(self) -> bool:
+        """Whether it has ended or is about to."""
+        return bool(select.select([self._read], [], [], 0)[0])
+
     def wait(self, seconds: float = PATIENCE) -> Ended:
         """Wait for the end; raise Hung when it does not come."""
         received = bytearray()

@@ -41,6 +41,16 @@ def open_session(name: str) -> "psycopg.Connection[Any]":
     )
 
 
+@contextlib.contextmanager
+def beside(name: str) -> "Iterator[psycopg.Connection[Any]]":
+    """Open a session on a database for a while; it may be ended by the server meanwhile."""
+    opened = open_session(name)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
 def _config() -> dict[str, Any]:
     global _original
     if _original is None:
@@ -81,6 +91,8 @@ def copy() -> Iterator[str]:
     name = f"{_PREFIX}{os.getpid()}"
     drop(name)
     session().execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    # Else a crash takes the copy's sequences back: what the template logged ahead is not logged for its copy.
+    session().execute("CHECKPOINT")
     try:
         yield name
     finally:
@@ -97,7 +109,7 @@ def drop_all() -> None:
 def restart(mode: str = "immediate") -> None:
     """Restart the server; `immediate` is as if it had crashed."""
     data = Path(os.environ["GROVE_TEST_PGDATA"])
-    _pg_ctl("restart", "-D", str(data), "-m", mode, "-w", "-s", "-l", str(data.parent / "server.log"))
+    _pg_ctl("restart", "-D", str(data), "-m", mode, "-w", "-s", "-l", str(data / "restarts.log"))
 
 
 def _pg_ctl(*arguments: str) -> None:

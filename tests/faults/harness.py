@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from tests.faults import copies, report
 from tests.faults.children import in_child
 from tests.faults.grove import plant
-from tests.faults.kinds import kills
+from tests.faults.kinds import kills, server
 from tests.faults.state import State
 from tests.faults.verdict import Fault, Stage, Verdict, oracle, try_out
 from tests.faults.works import WORKS, Work
 
-KILLS, INSTANTS, LANES = 960, 60, 2
+KILLS, INSTANTS, TERMINATIONS, RESTARTS = 960, 60, 48, 24
+LANES = 2
 _PLANTING = Work("plant", plant)
 
 
@@ -58,24 +59,34 @@ def inject(seed: int, scale: float, only: str = "", say: Callable[[str], None] =
     try:
         in_child(Stage(copies.TEMPLATE).in_child(_PLANTING, _PLANTING.do))
         oracles = {work.name: oracle(work) for work in WORKS.values()}
-        faults = [fault for fault in _choose(seed, scale) if only in fault.full_name]
-        say(f"{len(faults):,} faults, seed {seed}")
-        return list(_reported(_try_side_by_side(faults, oracles), len(faults), say))
+        chosen = [fault for fault in _choose(seed, scale) if only in fault.full_name]
+        say(f"{len(chosen):,} faults, seed {seed}")
+        return list(_reported(_try(chosen, oracles), len(chosen), say))
     finally:
         copies.drop_all()
 
 
 def _choose(seed: int, scale: float) -> list[Fault]:
     chance = random.Random(seed)
-    return kills.faults(round(KILLS * scale), round(INSTANTS * scale), chance)
+
+    def share(number: int) -> int:
+        return round(number * scale)
+
+    return [
+        *kills.faults(share(KILLS), share(INSTANTS), chance),
+        *server.faults(share(TERMINATIONS), share(RESTARTS), chance),
+    ]
 
 
-def _try_side_by_side(faults: Sequence[Fault], oracles: dict[str, State]) -> Iterable[Verdict]:
-    _prepared.faults, _prepared.oracles = faults, oracles
-    if not faults:
-        return
-    with multiprocessing.get_context("fork").Pool(LANES) as pool:
-        yield from pool.imap(_try_number, range(len(faults)))
+def _try(faults: Sequence[Fault], oracles: dict[str, State]) -> Iterable[Verdict]:
+    """Try the faults in lanes side by side, then one by one those that the others would suffer from."""
+    _prepared.faults, _prepared.oracles = [fault for fault in faults if not fault.alone], oracles
+    if _prepared.faults:
+        with multiprocessing.get_context("fork").Pool(LANES) as pool:
+            yield from pool.imap(_try_number, range(len(_prepared.faults)))
+    for fault in faults:
+        if fault.alone:
+            yield try_out(fault, oracles)
 
 
 def _try_number(number: int) -> Verdict:

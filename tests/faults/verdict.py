@@ -46,7 +46,7 @@ class Fault:
     """A fault by kind and name; `inject` does the work under it and raises when it could not.
 
     Afterwards the work is recovered and compared with the oracle of `work`; `check` returns what is wrong
-    instead where the fault changes the outcome.
+    instead where the fault changes the outcome. `recover` takes the place of the usual recovery.
     """
 
     kind: str
@@ -55,6 +55,8 @@ class Fault:
     inject: Callable[[Stage], None]
     check: Callable[[], list[str]] | None = None
     recover: Callable[[], None] | None = None
+    # Whether others on the same server would suffer from it.
+    alone: bool = False
 
     @property
     def full_name(self) -> str:
