@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tests.faults import copies, report
 from tests.faults.children import in_child
 from tests.faults.grove import plant
-from tests.faults.kinds import kills, server
+from tests.faults.kinds import in_clusters, kills, server
 from tests.faults.state import State
 from tests.faults.verdict import Fault, Stage, Verdict, oracle, try_out
 from tests.faults.works import WORKS, Work
@@ -74,6 +74,7 @@ def _choose(seed: int, scale: float) -> list[Fault]:
 
     return [
         *kills.faults(share(KILLS), share(INSTANTS), chance),
+        *in_clusters.faults(min(scale, 1), chance),
         *server.faults(share(TERMINATIONS), share(RESTARTS), chance),
     ]
 

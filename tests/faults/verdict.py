@@ -43,7 +43,8 @@ class Stage:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault by kind and name; `inject` does the work under it and raises when it could not.
+    """A fault by kind and name; `inject` does the work under it and raises when it could not;
+    where recovery is a part of that, it returns the seconds that it took.
 
     Afterwards the work is recovered and compared with the oracle of `work`; `check` returns what is wrong
     instead where the fault changes the outcome. `recover` takes the place of the usual recovery.
@@ -52,7 +53,7 @@ class Fault:
     kind: str
     name: str
     work: Work
-    inject: Callable[[Stage], None]
+    inject: Callable[[Stage], float | None]
     check: Callable[[], list[str]] | None = None
     recover: Callable[[], None] | None = None
     # Whether others on the same server would suffer from it.
@@ -88,10 +89,11 @@ def try_out(fault: Fault, oracles: dict[str, State]) -> Verdict:
     with copies.copy() as name:
         stage = Stage(name)
         try:
-            fault.inject(stage)
+            seconds = fault.inject(stage)
             expected = None if fault.check else oracles[fault.work.name]
             judge = stage.in_child(fault.work, lambda: _recover_and_judge(fault, verdict, expected))
-            return in_child(judge)
+            verdict = in_child(judge)
+            return verdict if seconds is None else replace(verdict, seconds=seconds)
         except Exception as error:
             return replace(verdict, problem=f"{type(error).__name__}: {error}")
 
