@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tests.faults import copies, report
 from tests.faults.children import in_child
 from tests.faults.grove import plant
-from tests.faults.kinds import in_clusters, kills, server
+from tests.faults.kinds import changes, contention, in_clusters, kills, races, server, signals
 from tests.faults.state import State
 from tests.faults.verdict import Fault, Stage, Verdict, oracle, try_out
 from tests.faults.works import WORKS, Work
@@ -74,9 +74,14 @@ def _choose(seed: int, scale: float) -> list[Fault]:
 
     return [
         *kills.faults(share(KILLS), share(INSTANTS), chance),
+        *_some([*signals.faults(), *contention.faults(), *changes.faults(), *races.faults()], scale, chance),
         *in_clusters.faults(min(scale, 1), chance),
         *server.faults(share(TERMINATIONS), share(RESTARTS), chance),
     ]
+
+
+def _some(faults: Sequence[Fault], scale: float, chance: random.Random) -> list[Fault]:
+    return list(faults) if scale >= 1 else chance.sample(faults, round(len(faults) * scale))
 
 
 def _try(faults: Sequence[Fault], oracles: dict[str, State]) -> Iterable[Verdict]:

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 BEFORE, AFTER = "before", "after"
+STATEMENT: Final = "django.db.backends.utils:CursorWrapper.execute"
+COMMIT: Final = "django.db.backends.postgresql.base:DatabaseWrapper._commit"
 
 # One line each, as module:function or module:class.method; what is imported by name is wrapped where it is used.
 POINTS: Final = (
     # every statement, and every commit of a transaction of several
-    "django.db.backends.utils:CursorWrapper.execute",
-    "django.db.backends.postgresql.base:DatabaseWrapper._commit",
+    STATEMENT,
+    COMMIT,
     # a run's life
     "advancement.runs.start:insert_leased",
     "advancement.runs.start:check_triggers",

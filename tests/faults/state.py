@@ -23,7 +23,7 @@ QUERIES: Final[Mapping[str, str]] = {
         FROM advancement_holds
     """,
     "run": """
-        SELECT kind, trigger, status, dry_run, logical_date, moves_planned, moves_struck, cursor, evaluated,
+        SELECT kind, trigger, status, dry_run, moves_planned, moves_struck, cursor, evaluated,
             advanced, no_match, no_signals, held, invalid, blocked, skipped, error, stopped_rules
         FROM advancement_runs
     """,

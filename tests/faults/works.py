@@ -7,7 +7,8 @@ it can be called again after a fault, and comes to the same end as if it had bee
 import json
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +33,8 @@ from tests.criteria.cast import make_rule
 from tests.faults.grove import BATCH, TIERS, sprout_id
 
 BY: Final = "an operator"
+# By whom the runs of a piece of work are known; those that were planted have other names.
+_asking: ContextVar[str] = ContextVar("asking", default="the work")
 # A night that was due an hour before this process began.
 _DUE: Final = datetime.now(UTC) - timedelta(hours=1)
 DUE_CRON: Final = f"{_DUE.minute} {_DUE.hour} * * *"
@@ -63,7 +66,7 @@ def prepare(work_: Work) -> None:
 
 def asked_for(**values: Any) -> Run | None:
     """Return the run that this work has put on record already; what was planted is older."""
-    return Run.objects.filter(requested_by="the work", **values).first()
+    return Run.objects.filter(requested_by=_asking.get(), **values).first()
 
 
 def finish(run: Run) -> Run:
@@ -74,7 +77,7 @@ def finish(run: Run) -> Run:
 def advance() -> None:
     """Do an extra run."""
     if asked_for(kind=RunKind.ADVANCEMENT) is None:
-        request = RunRequest(from_tiers=TIERS, requested_by="the work")
+        request = RunRequest(from_tiers=TIERS, requested_by=_asking.get())
         finish(start_run(request, trigger=RunTrigger.COMMAND))
 
 
@@ -88,7 +91,7 @@ def advance_with_approval() -> None:
     """Do a run that a guardrail holds, and approve most of it."""
     run = asked_for()
     if run is None:
-        request = RunRequest(from_tiers=TIERS, requested_by="the work")
+        request = RunRequest(from_tiers=TIERS, requested_by=_asking.get())
         run = start_run(request, trigger=RunTrigger.COMMAND)
         run = finish(run)
     if run.status == RunStatus.HELD:
@@ -102,7 +105,7 @@ def roll_back() -> None:
     if asked_for() is None:
         since = database_now() - timedelta(days=7)
         request = RollbackRequest(
-            "a mistake", "the work", since=since, unwind=True, hold=True, disable_rules=True
+            "a mistake", _asking.get(), since=since, unwind=True, hold=True, disable_rules=True
         )
         finish(start_rollback(request, trigger=RunTrigger.COMMAND))
 
@@ -111,7 +114,7 @@ def undo() -> None:
     """Undo the rollback that was planted, which releases its holds."""
     if asked_for() is None:
         undone = Run.objects.filter(kind=RunKind.ROLLBACK).earliest("id")
-        request = RollbackRequest("it was right", "the work", undoes=undone.pk)
+        request = RollbackRequest("it was right", _asking.get(), undoes=undone.pk)
         finish(start_rollback(request, trigger=RunTrigger.COMMAND))
 
 
@@ -196,6 +199,19 @@ def _import(importer: type[Importer], rows: list[dict[str, Any]]) -> None:
         path = Path(folder) / "rows.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         import_file(importer, str(path))
+
+
+def of_another(work_: Work) -> Work:
+    """Return the same work, asked for by somebody else."""
+
+    def do() -> None:
+        token = _asking.set("another")
+        try:
+            work_.do()
+        finally:
+            _asking.reset(token)
+
+    return replace(work_, do=do)
 
 
 WORKS: Final = {

@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.faults import copies
 from tests.faults.clusters import CONTROL, RUNS, Cluster, both, supervise, tick
-from tests.faults.kinds.server import somebody_waits
+from tests.faults.standing import somebody_waits
 from tests.faults.verdict import Fault, Stage
 from tests.faults.waiting import wait_until
 from tests.faults.works import WORKS

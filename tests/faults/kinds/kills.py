@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tests.faults import copies, points
 from tests.faults.children import Child, in_child
-from tests.faults.points import AFTER, BEFORE, Place
+from tests.faults.points import AFTER, BEFORE, STATEMENT, Place
 from tests.faults.verdict import Fault, Stage
 from tests.faults.works import WORKS, Work
 
@@ -17,7 +17,6 @@ KIND = "SIGKILL at a point"
 INSTANT_KIND = "SIGKILL at an instant"
 # Of a point that is called more often, so many calls are chosen, the first and the last among them.
 MOST_CALLS = 6
-_STATEMENT = points.POINTS[0]
 
 
 def faults(count: int, instants: int, chance: random.Random) -> list[Fault]:
@@ -26,7 +25,7 @@ def faults(count: int, instants: int, chance: random.Random) -> list[Fault]:
     statements: list[Fault] = []
     for work in WORKS.values():
         for place in places(census(work), chance):
-            kind = statements if place.point == _STATEMENT else named
+            kind = statements if place.point == STATEMENT else named
             kind.append(kill_at(work, place))
     for kinds in (named, statements):
         chance.shuffle(kinds)
@@ -53,7 +52,7 @@ def places(calls: Counter[str], chance: random.Random) -> Iterator[Place]:
     """Yield the places at which a work can be killed."""
     for point, total in sorted(calls.items()):
         numbers = list(range(1, total + 1))
-        if point != _STATEMENT and total > MOST_CALLS:
+        if point != STATEMENT and total > MOST_CALLS:
             numbers = sorted({1, total, *chance.sample(numbers, MOST_CALLS - 2)})
         for number in numbers:
             yield Place(point, BEFORE, number)
