@@ -29,15 +29,20 @@ def session() -> "psycopg.Connection[Any]":
             _given_up.append(known)
         else:
             return known
-    _sessions[os.getpid()] = opened = open_session(_config()["NAME"])
+    _sessions[os.getpid()] = opened = open_session(config()["NAME"])
     return opened
 
 
-def open_session(name: str) -> "psycopg.Connection[Any]":
+def open_session(name: str, port: int | None = None) -> "psycopg.Connection[Any]":
     """Open a session on a database beside Django, in autocommit mode."""
-    c = _config()
+    c = config()
     return psycopg.connect(
-        dbname=name, host=c["HOST"], port=c["PORT"], user=c["USER"], password=c["PASSWORD"], autocommit=True
+        dbname=name,
+        host=c["HOST"],
+        port=port or c["PORT"],
+        user=c["USER"],
+        password=c["PASSWORD"],
+        autocommit=True,
     )
 
 
@@ -51,7 +56,8 @@ def beside(name: str) -> "Iterator[psycopg.Connection[Any]]":
         opened.close()
 
 
-def _config() -> dict[str, Any]:
+def config() -> dict[str, Any]:
+    """Return how the database of DATABASE_URL is reached."""
     global _original
     if _original is None:
         _original = dict(connection.settings_dict)
@@ -63,15 +69,20 @@ _original: dict[str, Any] | None = None
 
 def url(name: str, port: int | None = None) -> str:
     """Return the address of a database for a process of its own."""
-    c = _config()
+    c = config()
     return f"postgres://{c['USER']}:{quote(c['PASSWORD'], safe='')}@{c['HOST']}:{port or c['PORT']}/{name}"
 
 
-def use(name: str, **config: Any) -> None:
+def use(name: str, **others: Any) -> None:
     """Let this process's Django work on a database; the connection opens with the first query."""
-    _config()
+    config()
     connection.close()
-    connection.settings_dict.update(NAME=name, **config)
+    connection.settings_dict.update(NAME=name, **others)
+
+
+def current() -> str:
+    """Return the name of the database that this process's Django works on."""
+    return str(connection.settings_dict["NAME"])
 
 
 def make_template(name: str = TEMPLATE) -> None:

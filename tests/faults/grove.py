@@ -16,8 +16,8 @@ from advancement.rollback.scope import RollbackRequest
 from advancement.runs.override import override_tier
 from advancement.runs.start import RunRequest, start_rollback, start_run
 from advancement.runs.work import work_on
-from tests.factories import add_rules, sprout_values
 from tests.criteria.cast import make_rule
+from tests.factories import add_rules, sprout_values
 
 SPROUTS: Final = 90
 TIERS: Final = ("seed", "sprout", "sapling")

@@ -11,12 +11,24 @@ from dataclasses import dataclass
 from tests.faults import copies, report
 from tests.faults.children import in_child
 from tests.faults.grove import plant
-from tests.faults.kinds import changes, contention, in_clusters, kills, races, server, signals
+from tests.faults.kinds import (
+    behind_pooler,
+    changes,
+    clocks,
+    contention,
+    disk,
+    in_clusters,
+    kills,
+    races,
+    server,
+    signals,
+)
 from tests.faults.state import State
 from tests.faults.verdict import Fault, Stage, Verdict, oracle, try_out
 from tests.faults.works import WORKS, Work
 
 KILLS, INSTANTS, TERMINATIONS, RESTARTS = 960, 60, 48, 24
+FULL_DISKS, BEHIND_POOLER = 24, 30
 LANES = 2
 _PLANTING = Work("plant", plant)
 
@@ -52,32 +64,38 @@ def main() -> int:
     return 0 if all(verdict.well for verdict in verdicts) else 1
 
 
-def inject(seed: int, scale: float, only: str = "", say: Callable[[str], None] = lambda _: None) -> list[Verdict]:
+def inject(
+    seed: int, scale: float, only: str = "", say: Callable[[str], None] = lambda _: None
+) -> list[Verdict]:
     """Inject the faults of a seed and return the verdicts."""
     copies.drop_all()
     copies.make_template()
     try:
         in_child(Stage(copies.TEMPLATE).in_child(_PLANTING, _PLANTING.do))
         oracles = {work.name: oracle(work) for work in WORKS.values()}
-        chosen = [fault for fault in _choose(seed, scale) if only in fault.full_name]
+        chosen = [fault for fault in _choose(seed, scale, say) if only in fault.full_name]
         say(f"{len(chosen):,} faults, seed {seed}")
         return list(_reported(_try(chosen, oracles), len(chosen), say))
     finally:
         copies.drop_all()
 
 
-def _choose(seed: int, scale: float) -> list[Fault]:
+def _choose(seed: int, scale: float, say: Callable[[str], None]) -> list[Fault]:
     chance = random.Random(seed)
 
     def share(number: int) -> int:
         return round(number * scale)
 
-    return [
-        *kills.faults(share(KILLS), share(INSTANTS), chance),
-        *_some([*signals.faults(), *contention.faults(), *changes.faults(), *races.faults()], scale, chance),
-        *in_clusters.faults(min(scale, 1), chance),
-        *server.faults(share(TERMINATIONS), share(RESTARTS), chance),
-    ]
+    others = (signals, contention, changes, races, clocks)
+    found = kills.faults(share(KILLS), share(INSTANTS), chance)
+    found += _some([fault for kind in others for fault in kind.faults()], scale, chance)
+    for kind, count in ((disk, FULL_DISKS), (behind_pooler, BEHIND_POOLER)):
+        if reason := kind.reason_to_skip():
+            say(f"Skipped: {reason}.")
+        else:
+            found += kind.faults(share(count), chance)
+    found += in_clusters.faults(min(scale, 1), chance)
+    return found + server.faults(share(TERMINATIONS), share(RESTARTS), chance)
 
 
 def _some(faults: Sequence[Fault], scale: float, chance: random.Random) -> list[Fault]:

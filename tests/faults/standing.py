@@ -60,10 +60,10 @@ def standing_at(stage: Stage, work: Work, place: Place, meanwhile: Callable[[], 
     """Bring a child that does the work to a place, do something meanwhile, and let it go on to its end."""
     gate = Gate()
 
-    def do() -> None:
+    def do() -> object:
         reply_is_lost = place.point == COMMIT and place.moment == AFTER
         points.at(place, gate.stand_still_and_break if reply_is_lost else gate.stand_still)
-        work.do()
+        return work.do()
 
     try:
         child = Child(stage.in_child(work, do))

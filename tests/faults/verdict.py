@@ -129,9 +129,7 @@ def _recover_and_judge(fault: Fault, verdict: Verdict, expected: State | None) -
     if expected is not None:
         difference = compare(expected, read_state())
         problems += [str(difference)] if str(difference) else []
-        verdict = replace(
-            verdict, lost=difference.lost.total(), duplicated=difference.duplicated.total()
-        )
+        verdict = replace(verdict, lost=difference.lost.total(), duplicated=difference.duplicated.total())
     return replace(verdict, problem="; ".join(problems))
 
 

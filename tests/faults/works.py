@@ -188,7 +188,12 @@ def import_usage() -> None:
 def import_ready_signals() -> None:
     """Import signals that were aggregated elsewhere."""
     rows = [
-        {"sprout_id": str(sprout_id(number)), "period": "all_time", "view_count": number, "reference_count": 2}
+        {
+            "sprout_id": str(sprout_id(number)),
+            "period": "all_time",
+            "view_count": number,
+            "reference_count": 2,
+        }
         for number in range(60)
     ]
     _import(SignalImporter, rows)

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
-from tests.faults import copies
+from tests.faults import copies, points
 from tests.faults.children import Child
 from tests.faults.points import AFTER, BEFORE, Place
 from tests.faults.standing import somebody_waits, standing_at
@@ -42,13 +43,27 @@ def _beside(
             other.execute("BEGIN")
             query = "SELECT 1 FROM sprouts ORDER BY id DESC LIMIT %s FOR NO KEY UPDATE"
             other.execute(query, [held])
-            child = Child(stage.in_child(work, work.do))
+            child = Child(stage.in_child(work, lambda: counting_retries(work)))
             wait_until(lambda: somebody_waits(stage.database))
             act(other, stage.database)
             other.execute("ROLLBACK")
-        child.wait()
+        if not child.wait().value:
+            raise RuntimeError("the worker met no error")
 
     return Fault(kind, f"one of {held}", work, inject)
+
+
+def counting_retries(work: Work) -> int:
+    """In a child: do the work and return how often an error of the database was looked at."""
+    errors = [0]
+
+    def count(function: Any, arguments: Any, keywords: Any) -> Any:
+        errors[0] += 1
+        return function(*arguments, **keywords)
+
+    points.wrap("advancement.runs.retry:may_pass", count)
+    work.do()
+    return errors[0]
 
 
 def _lock_the_run_as_well(other: Session, _database: str) -> None:
@@ -61,7 +76,9 @@ def _wait_out(_other: Session, _database: str) -> None:
 
 
 def _cancel(_other: Session, database: str) -> None:
-    query = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+    query = (
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+    )
     copies.session().execute(query, [database])
 
 
@@ -75,6 +92,12 @@ _PLANNING: Final = (
 _SERIALIZATION: Final = "serialization failure (40001)"
 
 
+def _stand_and_retry(stage: Stage, work: Work, place: Place, touch: Callable[[Stage], None]) -> None:
+    counted = replace(work, do=lambda: counting_retries(work))
+    if not standing_at(stage, counted, place, lambda: touch(stage)).value:
+        raise RuntimeError("the worker met no error")
+
+
 def _changed_under_the_plan(work: Work, place: Place) -> Fault:
     """Update the run's row after the plan took its snapshot, so that it cannot be published."""
 
@@ -83,7 +106,7 @@ def _changed_under_the_plan(work: Work, place: Place) -> Fault:
             other.execute("UPDATE advancement_runs SET log_url = log_url WHERE status = 'planning'")
 
     def inject(stage: Stage) -> None:
-        standing_at(stage, work, place, lambda: touch(stage))
+        _stand_and_retry(stage, work, place, touch)
 
     return Fault(_SERIALIZATION, str(place), work, inject)
 
@@ -99,6 +122,6 @@ def _changed_under_a_batch(work: Work, number: int) -> Fault:
     def inject(stage: Stage) -> None:
         level = "default_transaction_isolation = 'repeatable read'"
         copies.session().execute(f"ALTER DATABASE {stage.database} SET {level}")
-        standing_at(stage, work, place, lambda: touch(stage))
+        _stand_and_retry(stage, work, place, touch)
 
     return Fault(_SERIALIZATION, str(place), work, inject)

@@ -15,7 +15,14 @@ from tests.faults.works import WORKS, Work, of_another
 SAME_KIND, TWO_KIND = "the same work by four at once", "two runs at once"
 
 # Where coming to it twice or at the same time makes no difference.
-_IDEMPOTENT: Final = ("schedule", "refresh", "refresh-full", "import-sprouts", "import-usage", "import-signals")
+_IDEMPOTENT: Final = (
+    "schedule",
+    "refresh",
+    "refresh-full",
+    "import-sprouts",
+    "import-usage",
+    "import-signals",
+)
 _STANDING: Final = (
     Place("advancement.runs.work:_Worker._start_applying", BEFORE, 1),
     Place("advancement.runs.work:_Worker._start_applying", AFTER, 1),
@@ -88,5 +95,6 @@ def _both_ended() -> list[str]:
         runs = list(Run.objects.filter(requested_by=by))
         if [run.status for run in runs] != ["succeeded"]:
             problems.append(f"the runs of {by} are {[(run.status, run.error) for run in runs]}")
-    made = AdvancementEvent.objects.filter(run_id__in=Run.objects.filter(requested_by="the work").values("id"))
+    runs = Run.objects.filter(requested_by__in=["the work", "another"])
+    made = AdvancementEvent.objects.filter(run_id__in=runs.values("id"))
     return problems if made.exists() else [*problems, "nothing moved"]

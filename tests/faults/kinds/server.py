@@ -46,7 +46,9 @@ def faults(terminations: int, restarts: int, chance: random.Random) -> list[Faul
             work, place = at_places[number % len(at_places)]
             in_statement = number % 4 == 3
             work = WORKS[_RUNS[number // 4 % len(_RUNS)]] if in_statement else work
-            chosen.append(_in_statement(kind, work, act, number) if in_statement else _at(kind, work, place, act))
+            chosen.append(
+                _in_statement(kind, work, act, number) if in_statement else _at(kind, work, place, act)
+            )
     return chosen
 
 

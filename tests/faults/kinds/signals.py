@@ -48,7 +48,9 @@ _STOPPED_PLANNING: Final = (
 
 def faults() -> list[Fault]:
     """Return all of these."""
-    found = [_in_mid_batch(number, held) for number in (signal.SIGTERM, signal.SIGINT) for held in (10, 25, 40)]
+    found = [
+        _in_mid_batch(number, held) for number in (signal.SIGTERM, signal.SIGINT) for held in (10, 25, 40)
+    ]
     found += [_while_starting(seconds) for seconds in _STARTING_UP]
     found += [_zombie(WORKS[name], place) for name in ("advance", "rollback") for place in _STOPPED_AT]
     return found + [_zombie(WORKS[name], place) for name, place in _STOPPED_PLANNING]
