@@ -87,6 +87,10 @@ def record_skipped(run: Run, using: str) -> Fragment:
         INSERT INTO advancement_left_out (run_id, sprout_id, event_id, bucket, reason)
         SELECT m.run_id, m.sprout_id, m.reverses_event_id, 'skipped', CASE
             WHEN s.id IS NULL THEN 'The sprout no longer exists.'
+            WHEN m.step > 1 AND EXISTS (
+                SELECT 1 FROM advancement_left_out AS o
+                WHERE o.run_id = m.run_id AND o.bucket = 'skipped' AND o.sprout_id = m.sprout_id
+            ) THEN 'A step before this one was skipped.'
             WHEN {on_hold} IN ({holds.sql}) THEN 'It was put on hold after the plan was made.'
             WHEN s.tier <> m.from_tier THEN 'It moved to ' || s.tier || ' after the plan was made.'
             WHEN s.revision <> m.sprout_revision THEN 'It changed after the plan was made.'

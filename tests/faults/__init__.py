@@ -1,1 +1,1 @@
-"""Injected faults: `make faults` kills, stops and starves the batch, and compares with a run without a fault."""
+"""`make faults`: kills, stops and starves the batch, and compares with what comes of it without a fault."""

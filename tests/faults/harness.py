@@ -27,9 +27,9 @@ from tests.faults.state import State
 from tests.faults.verdict import Fault, Stage, Verdict, oracle, try_out
 from tests.faults.works import WORKS, Work
 
-KILLS, INSTANTS, TERMINATIONS, RESTARTS = 960, 60, 48, 24
+KILLS, INSTANTS, TERMINATIONS, RESTARTS = 910, 40, 48, 24
 FULL_DISKS, BEHIND_POOLER = 24, 30
-LANES = 2
+LANES = 3
 _PLANTING = Work("plant", plant)
 
 

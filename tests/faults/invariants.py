@@ -1,4 +1,4 @@
-"""What must hold for the ledger whatever happened: one query for each sentence, its rows are what is wrong."""
+"""What must hold for the ledger whatever happened: a query for each sentence, whose rows are wrong."""
 
 from collections.abc import Mapping
 from typing import Final

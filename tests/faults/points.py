@@ -14,7 +14,8 @@ BEFORE, AFTER = "before", "after"
 STATEMENT: Final = "django.db.backends.utils:CursorWrapper.execute"
 COMMIT: Final = "django.db.backends.postgresql.base:DatabaseWrapper._commit"
 
-# One line each, as module:function or module:class.method; what is imported by name is wrapped where it is used.
+# One line each, as module:function or module:class.method, where it is called: what is imported by name
+# is wrapped in the importing module.
 POINTS: Final = (
     # every statement, and every commit of a transaction of several
     STATEMENT,

@@ -19,8 +19,7 @@ def table(verdicts: Sequence[Verdict]) -> str:
     """Return the verdicts by kind as a table in Markdown."""
     kinds = list(dict.fromkeys(verdict.kind for verdict in verdicts))
     lines = [_line(_HEADINGS), _line(["---"] + ["---:"] * (len(_HEADINGS) - 1))]
-    for kind in kinds:
-        lines.append(_row(kind, [verdict for verdict in verdicts if verdict.kind == kind]))
+    lines += [_row(kind, [verdict for verdict in verdicts if verdict.kind == kind]) for kind in kinds]
     lines.append(_row("**all**", verdicts))
     return "\n".join(lines)
 

@@ -21,6 +21,7 @@ from tests.faults.works import WORKS, Work
 
 KIND = "changed between plan and apply"
 _RULE: Final = "cited"
+_LATER_STEP: Final = "A step before this one was skipped."
 _BETWEEN: Final = (
     (Place("advancement.runs.work:_Worker._start_applying", BEFORE, 1), 0),
     (Place("advancement.runs.work:_Worker._advanced", AFTER, 2), BATCH),
@@ -102,7 +103,7 @@ def _fault(work: Work, change: Change, place: Place, cursor: int) -> Fault:
         expected = sorted(concerned.values_list("sprout", flat=True))
         skipped = LeftOut.objects.filter(run=run, bucket="skipped")
         found = sorted(skipped.values_list("sprout_id", flat=True))
-        others = skipped.exclude(reason__startswith=change.reason).values_list("reason", flat=True)
+        others = skipped.exclude(reason__startswith=change.reason).exclude(reason=_LATER_STEP)
         moved = AdvancementEvent.objects.filter(run_id=run.pk).count()
         return [
             sentence
@@ -110,7 +111,7 @@ def _fault(work: Work, change: Change, place: Place, cursor: int) -> Fault:
                 (f"the run is {run.status}: {run.error}", run.status != "succeeded"),
                 (f"{len(found)} of {len(expected)} were skipped", found != expected or not found),
                 (f"{moved} moved", moved != run.moves_planned - len(expected)),
-                (f"other reasons: {list(others)}", bool(others)),
+                (f"other reasons: {list(others.values_list('reason', flat=True))}", others.exists()),
             )
             if wrong
         ]

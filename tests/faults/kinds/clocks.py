@@ -50,6 +50,6 @@ def shift_clock(days: int) -> None:
             return times.datetime.now(tz) + shift
 
     for name, module in list(sys.modules.items()):
-        if name.startswith(("advancement.", "django.utils.timezone")):
-            if getattr(module, "datetime", None) is times.datetime:
-                module.datetime = Shifted  # type: ignore[attr-defined]
+        ours = name.startswith(("advancement.", "django.utils.timezone"))
+        if ours and getattr(module, "datetime", None) is times.datetime:
+            module.datetime = Shifted  # type: ignore[attr-defined]

@@ -1,14 +1,14 @@
-"""What the database refuses for a moment: deadlocks, timeouts, cancelled statements, serialization failures."""
+"""What the database refuses for a moment: deadlocks, timeouts, cancellations, serialization failures."""
 
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from tests.faults import copies, points
+from tests.faults import copies
 from tests.faults.children import Child
 from tests.faults.points import AFTER, BEFORE, Place
-from tests.faults.standing import somebody_waits, standing_at
+from tests.faults.standing import counting_retries, somebody_waits, standing_at
 from tests.faults.verdict import Fault, Stage
 from tests.faults.waiting import wait_until
 from tests.faults.works import WORKS, Work
@@ -51,19 +51,6 @@ def _beside(
             raise RuntimeError("the worker met no error")
 
     return Fault(kind, f"one of {held}", work, inject)
-
-
-def counting_retries(work: Work) -> int:
-    """In a child: do the work and return how often an error of the database was looked at."""
-    errors = [0]
-
-    def count(function: Any, arguments: Any, keywords: Any) -> Any:
-        errors[0] += 1
-        return function(*arguments, **keywords)
-
-    points.wrap("advancement.runs.retry:may_pass", count)
-    work.do()
-    return errors[0]
 
 
 def _lock_the_run_as_well(other: Session, _database: str) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 
 from tests.faults import copies
 from tests.faults.children import Child
+from tests.faults.standing import counting_retries
 from tests.faults.verdict import Fault, Stage
 from tests.faults.waiting import wait_until
 from tests.faults.works import WORKS, Work
@@ -36,7 +37,7 @@ def reason_to_skip() -> str:
 def faults(count: int, chance: random.Random) -> list[Fault]:
     """Return that many, with a few free pages each."""
     return [
-        _fault(WORKS[_WORKS[number % len(_WORKS)]], chance.randint(0, 12), number) for number in range(count)
+        _fault(WORKS[_WORKS[number % len(_WORKS)]], chance.randint(0, 2), number) for number in range(count)
     ]
 
 
@@ -44,12 +45,13 @@ def _fault(work: Work, pages: int, number: int) -> Fault:
     def inject(stage: Stage) -> None:
         with _small_disk(stage.database) as folder:
             filler = _fill(folder, pages * _PAGE)
-            child = Child(stage.in_child(work, work.do))
+            child = Child(stage.in_child(work, lambda: counting_retries(work)))
             if number % 2:  # half of them find room again while they retry
                 with contextlib.suppress(TimeoutError):
                     wait_until(child.has_ended, 0.3)
                 filler.unlink()
-            child.wait()
+            if child.wait().value == 0:
+                raise RuntimeError("the disk was large enough")
             filler.unlink(missing_ok=True)
             copies.session().execute(f"ALTER DATABASE {stage.database} SET TABLESPACE pg_default")
 
