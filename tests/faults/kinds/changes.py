@@ -84,10 +84,26 @@ _FOR_ALL: Final = (
 )
 
 
+_TO_A_LATER_STEP: Final = Change(
+    "overridden to where a step would lead",
+    lambda sprout: override_tier(
+        sprout.pk,
+        _moves().latest("position").from_tier,
+        reason="x",
+        by="x",
+        trigger=RunTrigger.CONSOLE,
+        hold=False,
+    ),
+    _of_sprout,
+    "It moved to ",
+)
+
+
 def faults() -> list[Fault]:
     """Return every change at every place."""
     found = [_fault(WORKS["advance"], change, *at) for change in _FOR_RUNS + _FOR_ALL for at in _BETWEEN]
-    return found + [_fault(WORKS["rollback"], change, *at) for change in _FOR_ALL for at in _BETWEEN]
+    found += [_fault(WORKS["rollback"], change, *at) for change in _FOR_ALL for at in _BETWEEN]
+    return [*found, _fault(WORKS["rollback"], _TO_A_LATER_STEP, *_BETWEEN[0])]
 
 
 def _fault(work: Work, change: Change, place: Place, cursor: int) -> Fault:
