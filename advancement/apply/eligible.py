@@ -104,7 +104,7 @@ def _advancements(run: Run, using: str) -> "QuerySet[Move]":
 
 
 def _reversals(run: Run) -> "QuerySet[Move]":
-    """Reversals need the step before them and the tier that they lead back to; holds and criteria do not count.
+    """Reversals need the step before them and the tier they lead back to; they ignore holds and criteria.
 
     What takes back a rollback stands for the advancement that the rollback had taken back, so it names
     that one's rule again.

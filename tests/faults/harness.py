@@ -50,9 +50,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", metavar="NAME", default="", help="faults whose name contains this")
     parser.add_argument("--scale", type=float, default=1.0, help="1: all of them; 0.1: a tenth")
+    parser.add_argument("--short", action="store_true", help="only what is quick and disturbs nobody")
     options = parser.parse_args()
     start = time.monotonic()
-    verdicts = inject(options.seed, options.scale, options.only, say=_to_stderr)
+    verdicts = inject(options.seed, options.scale, options.only, short=options.short, say=_to_stderr)
     if not verdicts:
         print("No fault has such a name.", file=sys.stderr)
         return 2
@@ -65,7 +66,12 @@ def main() -> int:
 
 
 def inject(
-    seed: int, scale: float, only: str = "", say: Callable[[str], None] = lambda _: None
+    seed: int,
+    scale: float,
+    only: str = "",
+    *,
+    short: bool = False,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Verdict]:
     """Inject the faults of a seed and return the verdicts."""
     copies.drop_all()
@@ -73,29 +79,32 @@ def inject(
     try:
         in_child(Stage(copies.TEMPLATE).in_child(_PLANTING, _PLANTING.do))
         oracles = {work.name: oracle(work) for work in WORKS.values()}
-        chosen = [fault for fault in _choose(seed, scale, say) if only in fault.full_name]
+        chance = random.Random(seed)
+        chosen = _quick(scale, chance)
+        if not short:
+            chosen += _slow(scale, chance, say)
+        chosen = [fault for fault in chosen if only in fault.full_name]
         say(f"{len(chosen):,} faults, seed {seed}")
         return list(_reported(_try(chosen, oracles), len(chosen), say))
     finally:
         copies.drop_all()
 
 
-def _choose(seed: int, scale: float, say: Callable[[str], None]) -> list[Fault]:
-    chance = random.Random(seed)
+def _quick(scale: float, chance: random.Random) -> list[Fault]:
+    kinds = (contention, changes, races, clocks)
+    found = kills.faults(round(KILLS * scale), round(INSTANTS * scale), chance)
+    return found + _some([fault for kind in kinds for fault in kind.faults()], scale, chance)
 
-    def share(number: int) -> int:
-        return round(number * scale)
 
-    others = (signals, contention, changes, races, clocks)
-    found = kills.faults(share(KILLS), share(INSTANTS), chance)
-    found += _some([fault for kind in others for fault in kind.faults()], scale, chance)
+def _slow(scale: float, chance: random.Random, say: Callable[[str], None]) -> list[Fault]:
+    found = _some(signals.faults(), scale, chance)
     for kind, count in ((disk, FULL_DISKS), (behind_pooler, BEHIND_POOLER)):
         if reason := kind.reason_to_skip():
             say(f"Skipped: {reason}.")
         else:
-            found += kind.faults(share(count), chance)
+            found += kind.faults(round(count * scale), chance)
     found += in_clusters.faults(min(scale, 1), chance)
-    return found + server.faults(share(TERMINATIONS), share(RESTARTS), chance)
+    return found + server.faults(round(TERMINATIONS * scale), round(RESTARTS * scale), chance)
 
 
 def _some(faults: Sequence[Fault], scale: float, chance: random.Random) -> list[Fault]:
