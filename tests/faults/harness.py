@@ -3,6 +3,7 @@
 import argparse
 import multiprocessing
 import random
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -29,7 +30,7 @@ from tests.faults.works import WORKS, Work
 
 KILLS, INSTANTS, TERMINATIONS, RESTARTS = 910, 40, 48, 24
 FULL_DISKS, BEHIND_POOLER = 24, 30
-LANES = 3
+LANES, LONGEST_MINUTES = 3, 60
 _PLANTING = Work("plant", plant)
 
 
@@ -53,7 +54,11 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="only what is quick and disturbs nobody")
     options = parser.parse_args()
     start = time.monotonic()
-    verdicts = inject(options.seed, options.scale, options.only, short=options.short, say=_to_stderr)
+    try:
+        verdicts = inject(options.seed, options.scale, options.only, short=options.short, say=_to_stderr)
+    except multiprocessing.TimeoutError:
+        print(f"Not done in {LONGEST_MINUTES} minutes.", file=sys.stderr)
+        return 1
     if not verdicts:
         print("No fault has such a name.", file=sys.stderr)
         return 2
@@ -113,13 +118,21 @@ def _some(faults: Sequence[Fault], scale: float, chance: random.Random) -> list[
 
 def _try(faults: Sequence[Fault], oracles: dict[str, State]) -> Iterable[Verdict]:
     """Try the faults in lanes side by side, then one by one those that the others would suffer from."""
+    deadline = time.monotonic() + LONGEST_MINUTES * 60
     _prepared.faults, _prepared.oracles = [fault for fault in faults if not fault.alone], oracles
     if _prepared.faults:
-        with multiprocessing.get_context("fork").Pool(LANES) as pool:
-            yield from pool.imap(_try_number, range(len(_prepared.faults)))
+        with multiprocessing.get_context("fork").Pool(LANES, _end_tidily) as pool:
+            verdicts = pool.imap(_try_number, range(len(_prepared.faults)))
+            for _ in _prepared.faults:
+                yield verdicts.next(max(0, deadline - time.monotonic()))
     for fault in faults:
         if fault.alone:
             yield try_out(fault, oracles)
+
+
+def _end_tidily() -> None:
+    """Let a lane that is told to end give back what it mounted and started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def _try_number(number: int) -> Verdict:
