@@ -14,7 +14,7 @@ test-postgres test-sqlite types bench: export DEBUG ?= 1
 demo console: export DEBUG ?= $(if $(wildcard .env),,1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo console test test-postgres test-sqlite lint format types layers bench audit lock clean
+.PHONY: help setup setup-dev demo console test test-postgres test-sqlite lint format types layers bench faults audit lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,9 @@ layers: setup-dev ## Check that modules import only from the layers below them.
 
 bench: setup-dev ## Measure the engine on PostgreSQL and on SQLite.
 	@$(PYTHON) tests/postgres.py -- $(PYTHON) -m tests.bench $(ARGS)
+
+faults: setup-dev ## Inject a thousand faults and compare with a run without one (ARGS="--only deadlock" narrows it).
+	@$(PYTHON) tests/postgres.py -- $(PYTHON) -m tests.faults $(ARGS)
 
 audit: setup-dev ## Look the pinned packages up for known vulnerabilities.
 	@$(VENV)/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.txt

@@ -13,6 +13,7 @@ from django.db.models import (
     JSONField,
     OuterRef,
     PositiveIntegerField,
+    Q,
     QuerySet,
     Subquery,
     Value,
@@ -103,16 +104,20 @@ def _advancements(run: Run, using: str) -> "QuerySet[Move]":
 
 
 def _reversals(run: Run) -> "QuerySet[Move]":
-    """Reversals need the tier that they lead back to; they ignore holds and criteria.
+    """Reversals need the step before them and the tier they lead back to; they ignore holds and criteria.
 
     What takes back a rollback stands for the advancement that the rollback had taken back, so it names
     that one's rule again.
     """
     of_rollback = {"reverses_event__rule_id__isnull": True}
     undone = "reverses_event__reverses__"
+    # A person may meanwhile have brought the sprout to where that step would have left it.
+    step_before = AdvancementEvent.objects.filter(
+        run_id=run.pk, sprout_id=OuterRef("sprout"), revision=OuterRef("sprout_revision")
+    )
     return (
         _unchanged(run)
-        .filter(Exists(_target_tier()))
+        .filter(Q(step=1) | Exists(step_before), Exists(_target_tier()))
         .values_list(
             *_SPROUT,
             Case(When(**of_rollback, then=F(f"{undone}rule_id")), output_field=CharField()),

@@ -51,6 +51,10 @@ def _moves_with_reasons(run: Run, using: str) -> Fragment:
     sql = f"""
         SELECT m.run_id, m.sprout_id, m.reverses_event_id, 'skipped', CASE
             WHEN s.id IS NULL THEN 'The sprout no longer exists.'
+            WHEN m.step > 1 AND EXISTS (
+                SELECT 1 FROM advancement_left_out AS o
+                WHERE o.run_id = m.run_id AND o.bucket = 'skipped' AND o.sprout_id = m.sprout_id
+            ) THEN 'A step before this one was skipped.'
             WHEN {on_hold} IN ({holds.sql}) THEN 'It was put on hold after the plan was made.'
             WHEN s.tier <> m.from_tier THEN 'It moved to ' || s.tier || ' after the plan was made.'
             WHEN s.revision <> m.sprout_revision THEN 'It changed after the plan was made.'

@@ -8,7 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from advancement.criteria.errors import AdvancementError
-from advancement.models import AdvancementEvent, AdvancementRule, Hold, LeftOut, Move, Sprout, Tier
+from advancement.holds import set_hold
+from advancement.models import AdvancementEvent, AdvancementRule, Hold, LeftOut, Move, Run, Sprout, Tier
 from advancement.runs.decisions import confirm_rollback
 from advancement.runs.lease import take_lease
 from advancement.runs.work import work_on
@@ -245,6 +246,45 @@ def test_a_sprout_that_changes_between_plan_and_apply_is_skipped_with_the_reason
     assert buckets(run) == {"reverted": 1, "skipped": 1}
     assert LeftOut.objects.get(run=run).reason == "It moved to tree after the plan was made."
     assert (tier(sprouts[0]), tier(sprouts[1])) == ("tree", "sprout")
+
+
+def planned_over_two_steps() -> tuple[Run, Sprout]:
+    """Return the plan of a rollback that leads a sprout back from tree by sapling to sprout."""
+    add_rules(
+        make_rule("citations >= 3", slug="one"),
+        make_rule("citations >= 3", slug="two", from_tier="sapling", to_tier="tree"),
+    )
+    sprout = make_sprout(signals={"citations": 3})
+    finished_run()
+    finished_run(from_tiers=("sapling",))
+    return rollback(since=CREATED, dry_run=True), sprout
+
+
+def confirmed(plan: Run) -> Run:
+    confirm_rollback(plan.pk, digest=plan.digest, by="olga", reason="Too early.")
+    token = take_lease(plan.pk)
+    assert token
+    return work_on(plan.pk, token)
+
+
+def test_an_override_that_comes_to_the_place_of_a_planned_step_is_not_clobbered_by_the_next() -> None:
+    plan, sprout = planned_over_two_steps()
+    override(sprout, "sapling")
+    run = confirmed(plan)
+    assert buckets(run) == {"skipped": 2}
+    assert tier(sprout) == "sapling"
+
+
+def test_a_step_that_falls_with_the_one_before_it_is_skipped_with_that_reason() -> None:
+    plan, sprout = planned_over_two_steps()
+    set_hold(sprout.pk, reason="wait", by="olga")
+    run = confirmed(plan)
+    reasons = LeftOut.objects.filter(run=run).order_by("id").values_list("reason", flat=True)
+    assert list(reasons) == [
+        "It was put on hold after the plan was made.",
+        "A step before this one was skipped.",
+    ]
+    assert tier(sprout) == "tree"
 
 
 def test_the_digest_tells_plans_apart() -> None:
