@@ -1,51 +1,16 @@
-"""What must hold for the ledger whatever happened: a query for each sentence, whose rows are wrong."""
+"""What must hold whatever happened: all that `verify_ledger` checks, and what it need not look at.
+
+A query for each sentence, whose rows are wrong.
+"""
 
 from collections.abc import Mapping
 from typing import Final
 
 from django.db import connection
 
-from advancement.database.triggers import missing_triggers
+from advancement.ledger.verify import verify_ledger
 
 INVARIANTS: Final[Mapping[str, str]] = {
-    "a sprout is in the tier that its events lead to": """
-        SELECT s.id FROM sprouts AS s
-        LEFT JOIN LATERAL (
-            SELECT to_tier FROM advancement_events AS e
-            WHERE e.sprout_id = s.id ORDER BY revision DESC LIMIT 1
-        ) AS last ON TRUE
-        WHERE s.tier <> COALESCE(last.to_tier, s.initial_tier)
-    """,
-    "an event starts where the one before it ended": """
-        SELECT id FROM (
-            SELECT e.id, e.from_tier, COALESCE(
-                LAG(e.to_tier) OVER (PARTITION BY e.sprout_id ORDER BY e.revision), s.initial_tier
-            ) AS former
-            FROM advancement_events AS e LEFT JOIN sprouts AS s ON s.id = e.sprout_id
-        ) AS chain WHERE from_tier <> former
-    """,
-    "a revision counts the events, the holds set and the holds released": """
-        SELECT s.id FROM sprouts AS s WHERE s.revision <>
-            (SELECT COUNT(*) FROM advancement_events AS e WHERE e.sprout_id = s.id)
-            + (SELECT COUNT(*) + COUNT(released_at) FROM advancement_holds AS h WHERE h.sprout_id = s.id)
-    """,
-    "no event is reversed twice, and a reversal leads back": """
-        SELECT MIN(e.id) FROM advancement_events AS e WHERE reverses_id IS NOT NULL
-        GROUP BY reverses_id HAVING COUNT(*) > 1
-        UNION ALL
-        SELECT e.id FROM advancement_events AS e JOIN advancement_events AS r ON r.id = e.reverses_id
-        WHERE (e.sprout_id, e.from_tier, e.to_tier) <> (r.sprout_id, r.to_tier, r.from_tier)
-            OR e.revision <= r.revision
-    """,
-    "every event makes exactly one move of a run, one that its cursor has passed": """
-        SELECT e.id FROM advancement_events AS e
-        LEFT JOIN advancement_moves AS m
-            ON m.run_id = e.run_id AND m.sprout_id = e.sprout_id AND m.sprout_revision = e.revision - 1
-            AND m.from_tier = e.from_tier AND m.to_tier = e.to_tier
-            AND m.reverses_event_id IS NOT DISTINCT FROM e.reverses_id
-        LEFT JOIN advancement_runs AS r ON r.id = e.run_id
-        WHERE m.run_id IS NULL OR r.id IS NULL OR m.position > r.cursor
-    """,
     "a move has one event at most": """
         SELECT MIN(e.id) FROM advancement_events AS e GROUP BY run_id, sprout_id, revision HAVING COUNT(*) > 1
     """,
@@ -97,7 +62,7 @@ INVARIANTS: Final[Mapping[str, str]] = {
 
 def broken_invariants() -> list[str]:
     """Return a sentence for each invariant that does not hold."""
-    found = [f"the trigger {name} is missing" for name in missing_triggers(connection)]
+    found = [finding for check in verify_ledger().checks for finding in check.findings]
     with connection.cursor() as cursor:
         for sentence, query in INVARIANTS.items():
             cursor.execute(query)

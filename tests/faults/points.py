@@ -37,6 +37,8 @@ POINTS: Final = (
     "advancement.runs.work:_Worker._hold",
     "advancement.runs.work:_Worker._update",
     "advancement.runs.work:limits_exceeded",
+    "advancement.runs.work:announce",
+    "advancement.runs.work:seal_ended_runs",
     "advancement.runs.decisions:_decide",
     "advancement.runs.decisions:_strike",
     # plan
@@ -83,6 +85,15 @@ POINTS: Final = (
     "advancement.aggregation.refresh:_Refresh._choose_sprouts",
     "advancement.aggregation.refresh:_Refresh._compute",
     "advancement.aggregation.refresh:_Refresh._totals",
+    # seals
+    "advancement.ledger.seals:_seal",
+    "advancement.ledger.seals:_append",
+    # outbox
+    "advancement.notifications.outbox:_write",
+    "advancement.notifications.send:give_up_on_deadly",
+    "advancement.notifications.send:claim",
+    "advancement.notifications.send:_deliver",
+    "advancement.notifications.send:mark_sent",
     # import
     "advancement.importing.staging:Staging.create",
     "advancement.importing.staging:Staging.fill",

@@ -27,6 +27,14 @@ QUERIES: Final[Mapping[str, str]] = {
             advanced, no_match, no_signals, held, invalid, blocked, skipped, error, stopped_rules
         FROM advancement_runs
     """,
+    "seal": """
+        SELECT r.kind, r.trigger, s.events
+        FROM advancement_seals AS s JOIN advancement_runs AS r ON r.id = s.run_id
+    """,
+    "message": """
+        SELECT r.kind, r.trigger, o.kind, o.channel, o.recipient, o.status, o.subject <> '', o.text <> ''
+        FROM outbox_messages AS o JOIN advancement_runs AS r ON r.id = o.run_id
+    """,
     "move": """
         SELECT r.kind, r.trigger, m.position, m.sprout_id, m.step, m.sprout_revision, m.from_tier, m.to_tier
         FROM advancement_moves AS m JOIN advancement_runs AS r ON r.id = m.run_id

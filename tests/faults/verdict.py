@@ -10,6 +10,7 @@ from django.db import connection
 from advancement.models import Run
 from advancement.runs.lease import UNFINISHED, abandoned
 from advancement.runs.schedule import resume_abandoned
+from advancement.runs.sealing import seal_ended_runs
 from tests.faults import copies
 from tests.faults.children import in_child
 from tests.faults.invariants import broken_invariants
@@ -137,6 +138,7 @@ def resume_all() -> None:
     """Take up what was left lying, as the next ticks would, with the time in between gone by."""
     for _ in range(_ROUNDS):
         let_time_pass()
+        seal_ended_runs()
         if not abandoned().exists():
             return
         resume_abandoned()
@@ -152,6 +154,10 @@ def let_time_pass() -> None:
         cursor.execute(
             "UPDATE advancement_runs SET retry_at = clock_timestamp() - INTERVAL '1 second'"
             " WHERE retry_at IS NOT NULL"
+        )
+        cursor.execute(
+            "UPDATE outbox_messages SET lease_expires_at = clock_timestamp() - INTERVAL '1 second'"
+            " WHERE lease_expires_at IS NOT NULL"
         )
 
 

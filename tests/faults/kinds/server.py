@@ -33,7 +33,7 @@ _OTHERS: Final = ("undo", "override", "refresh", "import-usage", "import-signals
 
 
 def faults(terminations: int, restarts: int, chance: random.Random) -> list[Fault]:
-    """Choose among works and places; every other termination or so is in the middle of a statement."""
+    """Choose among works and places; every fourth is in the middle of a statement."""
     at_places = [(WORKS[name], place) for name in _RUNS for place in PLACES if _comes_to(name, place)]
     at_places += [(WORKS[name], Place(COMMIT, moment, 1)) for name in _OTHERS for moment in (BEFORE, AFTER)]
     chance.shuffle(at_places)
