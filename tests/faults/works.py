@@ -25,7 +25,7 @@ from advancement.models.runs import RunKind, RunStatus, RunTrigger
 from advancement.notifications.send import send_due
 from advancement.rollback.scope import RollbackRequest
 from advancement.rulebook import save_rules
-from advancement.runs import retry, work
+from advancement.runs import retry, start, work
 from advancement.runs.decisions import approve
 from advancement.runs.override import override_tier
 from advancement.runs.schedule import work_off
@@ -70,6 +70,7 @@ def prepare(work_: Work) -> None:
         setattr(settings, name, value)
     retry.RETRY_DELAYS = (0.05, 0.2, 0.5)  # type: ignore[assignment]
     work._POLL = 0.02  # type: ignore[misc]
+    start._LEAST_ROLLBACK_BATCH = BATCH  # type: ignore[misc]
 
 
 def asked_for(**values: Any) -> Run | None:

@@ -276,7 +276,7 @@ def test_when_the_connection_is_lost_meanwhile_the_run_s_end_is_tried_again_and_
             execute("SELECT pg_terminate_backend(pg_backend_pid())")
         return summarise(run, using=using)
 
-    monkeypatch.setattr("advancement.runs.work.summarise", lose_connection)
+    monkeypatch.setattr("advancement.runs.work.summary_of", lose_connection)
     run = finished_run()
     assert lost == [run.pk]
     assert (run.status, run.advanced) == ("succeeded", 2)

@@ -117,7 +117,7 @@ def test_a_date_whose_tiers_did_not_exist_is_run_once_the_setting_is_mended(sett
     settings.ADVANCEMENT_FROM_TIERS = ["sprouts"]
     run, _ = run_scheduled(DAY, RunRequest())
     assert run.status == "failed"
-    assert 'The tier "sprouts" is unknown' in run.error
+    assert 'The tier "sprouts" of ADVANCEMENT_FROM_TIERS is unknown' in run.error
     settings.ADVANCEMENT_FROM_TIERS = ["sprout"]
     run, worked = run_scheduled(DAY, RunRequest())
     assert (worked, run.status, run.from_tiers) == (True, "succeeded", ["sprout"])
