@@ -13,7 +13,6 @@ from advancement.rulebook import archive_rule, disable_rule, save_rules
 from advancement.runs.override import override_tier
 from tests.criteria.cast import make_rule
 from tests.faults.children import in_child
-from tests.faults.grove import BATCH
 from tests.faults.points import AFTER, BEFORE, Place
 from tests.faults.standing import standing_at
 from tests.faults.verdict import Fault, Stage
@@ -22,10 +21,11 @@ from tests.faults.works import WORKS, Work
 KIND = "changed between plan and apply"
 _RULE: Final = "cited"
 _LATER_STEP: Final = "A step before this one was skipped."
+# Before the first batch, after it, and after the second one.
 _BETWEEN: Final = (
-    (Place("advancement.runs.work:_Worker._start_applying", BEFORE, 1), 0),
-    (Place("advancement.runs.work:_Worker._advanced", AFTER, 2), BATCH),
-    (Place("advancement.runs.work:_Worker._advanced", AFTER, 3), 2 * BATCH),
+    Place("advancement.runs.work:_Worker._start_applying", BEFORE, 1),
+    Place("advancement.runs.work:_Worker._advanced", AFTER, 2),
+    Place("advancement.runs.work:_Worker._advanced", AFTER, 3),
 )
 
 
@@ -101,21 +101,25 @@ _TO_A_LATER_STEP: Final = Change(
 
 def faults() -> list[Fault]:
     """Return every change at every place."""
-    found = [_fault(WORKS["advance"], change, *at) for change in _FOR_RUNS + _FOR_ALL for at in _BETWEEN]
-    found += [_fault(WORKS["rollback"], change, *at) for change in _FOR_ALL for at in _BETWEEN]
-    return [*found, _fault(WORKS["rollback"], _TO_A_LATER_STEP, *_BETWEEN[0])]
+    found = [_fault(WORKS["advance"], change, at) for change in _FOR_RUNS + _FOR_ALL for at in _BETWEEN]
+    found += [_fault(WORKS["rollback"], change, at) for change in _FOR_ALL for at in _BETWEEN[:2]]
+    return [*found, _fault(WORKS["rollback"], _TO_A_LATER_STEP, _BETWEEN[0])]
 
 
-def _fault(work: Work, change: Change, place: Place, cursor: int) -> Fault:
-    def apply_change() -> None:
+def _fault(work: Work, change: Change, place: Place) -> Fault:
+    cursors: list[int] = []
+
+    def apply_change() -> int:
         change.do(Sprout.objects.get(pk=_moves().latest("position").sprout_id))
+        return _run().cursor
 
     def inject(stage: Stage) -> None:
-        standing_at(stage, work, place, lambda: in_child(stage.in_child(work, apply_change)))
+        changing = stage.in_child(work, apply_change)
+        standing_at(stage, work, place, lambda: cursors.append(in_child(changing)))
 
     def check() -> list[str]:
         run = _run()
-        concerned = _moves().filter(change.concerns(_moves().latest("position")), position__gt=cursor)
+        concerned = _moves().filter(change.concerns(_moves().latest("position")), position__gt=cursors[-1])
         expected = sorted(concerned.values_list("sprout", flat=True))
         skipped = LeftOut.objects.filter(run=run, bucket="skipped")
         found = sorted(skipped.values_list("sprout_id", flat=True))
