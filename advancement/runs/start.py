@@ -12,7 +12,7 @@ from advancement.criteria.wording import advice, quoted
 from advancement.database.clock import database_now
 from advancement.database.limits import limit_idling
 from advancement.database.triggers import missing_triggers
-from advancement.models import AdvancementRule, Run
+from advancement.models import AdvancementRule, Run, Sprout
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
 from advancement.rollback.scope import RollbackRequest
 from advancement.rulebook import lifecycles
@@ -133,6 +133,12 @@ def _check_rollback(request: RollbackRequest, using: str) -> None:
     if request.rule and not rules.filter(pk=request.rule).exists():
         known = rules.values_list("pk", flat=True)
         raise AdvancementError(f"The rule {quoted(request.rule)} is unknown; {advice(request.rule, known)}")
+    known_sprouts = set(
+        Sprout.objects.using(using).filter(pk__in=request.excluded).values_list("pk", flat=True)
+    )
+    for sprout in request.excluded:
+        if sprout not in known_sprouts:
+            raise AdvancementError(f"There is no sprout {sprout} to exclude.")
     for number, wanted in ((request.run, RunKind.ADVANCEMENT), (request.undoes, RunKind.ROLLBACK)):
         if number is not None:
             _check_kind(number, wanted, using)

@@ -1,5 +1,6 @@
 """What a rollback takes back, what it leaves alone and why, and what it writes."""
 
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -302,6 +303,7 @@ def test_the_digest_tells_plans_apart() -> None:
         ({"reason": "  "}, "A rollback needs a reason; say why these sprouts are to move back."),
         ({"rule": "a-rul"}, 'The rule "a-rul" is unknown; use "a-rule" (did you mean "a-rule"?).'),
         ({"run": 999_999}, "There is no run 999999."),
+        ({"excluded": (uuid.UUID(int=7),)}, f"There is no sprout {uuid.UUID(int=7)} to exclude."),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(request_: dict[str, object], sentence: str) -> None:
