@@ -12,7 +12,8 @@ def check_tiers(using: str) -> Check:
         "Each sprout is in the tier that its events lead to",
         counting="sprouts",
         faults="""
-            SELECT s.id, s.tier, s.initial_tier, e.revision, e.to_tier
+            SELECT s.id, s.tier, s.initial_tier, e.revision, e.to_tier,
+                s.lifecycle_model_id, e.lifecycle_model_id
             FROM sprouts AS s
             LEFT JOIN (
                 SELECT sprout_id, MAX(revision) AS revision FROM advancement_events GROUP BY sprout_id
@@ -20,16 +21,27 @@ def check_tiers(using: str) -> Check:
             LEFT JOIN advancement_events AS e
                 ON e.sprout_id = s.id AND e.revision = newest.revision
             WHERE s.tier <> COALESCE(e.to_tier, s.initial_tier)
+                OR s.lifecycle_model_id <> e.lifecycle_model_id
         """,
         sentence=_wrong_tier,
         using=using,
     )
 
 
-def _wrong_tier(key: Any, tier: str, initial: str, revision: int | None, to_tier: str | None) -> str:
+def _wrong_tier(
+    key: Any,
+    tier: str,
+    initial: str,
+    revision: int | None,
+    to_tier: str | None,
+    model: str,
+    model_then: str | None,
+) -> str:
     if revision is None:
         return f"The {sprout_name(key)} is in {tier}, but has no events and began in {initial}."
     event = f"its newest event, of revision {revision},"
+    if model != model_then:
+        return f"The {sprout_name(key)} is of the lifecycle model {model}, but {event} says {model_then}."
     return f"The {sprout_name(key)} is in {tier}, but {event} led to {to_tier}."
 
 

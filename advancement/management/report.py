@@ -15,7 +15,7 @@ _BUCKETS: Final = (
     ("held", "Held", "are on hold"),
     ("blocked", "Blocked", "match only rules that the signal gate stopped"),
     ("invalid", "Invalid", "are in a tier unknown to their model"),
-    ("skipped", "Skipped", "changed between plan and apply"),
+    ("skipped", "Skipped", "changed since the plan, or were taken out of it"),
     ("failed", "Failed", "were not reached"),
 )
 

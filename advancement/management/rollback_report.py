@@ -8,7 +8,7 @@ from rich.table import Table
 from advancement.criteria.wording import join_words
 from advancement.management.report import duration
 from advancement.management.terminal import make_console
-from advancement.models import Run
+from advancement.models import Hold, Run
 from advancement.models.runs import RunStatus
 
 _BUCKETS: Final = (
@@ -52,7 +52,10 @@ def scope_of(run: Run) -> str:
 
 
 def _headline(run: Run, summary: dict[str, Any]) -> str:
-    figures = f"{summary['reverted']:,} of {summary['evaluated']:,} moves {scope_of(run)}"
+    later = summary["unwound"]
+    figures = f"{summary['reverted'] - later:,} of {summary['evaluated'] - later:,} moves {scope_of(run)}"
+    if later:
+        figures += f", and {later:,} later ones,"
     if run.dry_run:
         return f"Dry run {run.pk}: {figures} would be taken back; nothing was changed."
     if run.status == RunStatus.SUCCEEDED:
@@ -66,32 +69,43 @@ def _buckets(run: Run, summary: dict[str, Any]) -> Table:
     table.add_column("Number", justify="right")
     table.add_column("They …", style="dim")
     taken_back = "Would be taken back" if run.dry_run else "Taken back"
-    meaning = "lead the sprout back to where it was"
-    if summary["unwound"]:
-        meaning += f", {summary['unwound']:,} of them later ones"
-    table.add_row(taken_back, f"{summary['reverted']:,}", meaning)
+    table.add_row(taken_back, f"{summary['reverted']:,}", "lead the sprout back to where it was")
     for key, label, shown in _BUCKETS:
         if summary[key]:
             table.add_row(label, f"{summary[key]:,}", shown)
     table.add_section()
-    table.add_row("In scope", f"{summary['evaluated']:,}", "")
+    table.add_row("In all", f"{summary['evaluated']:,}", "")
     return table
 
 
 def _afterwards(run: Run, summary: dict[str, Any]) -> Iterator[str]:
     if not summary["reverted"]:
         return
-    rules = join_words(summary["rules"], "and")
     if run.dry_run:
         yield f"show_plan {run.pk} lists the sprouts."
         return
     if run.hold:
-        yield f"Automation does not move these sprouts until {run.hold_until:%Y-%m-%d %H:%M} UTC."
-    if run.disable_rules:
-        yield f"Disabled: {rules}."
-    elif not run.undoes_id and not run.hold:
+        end = f"{run.hold_until:%Y-%m-%d %H:%M} UTC" if run.hold_until else "their holds are released"
+        yield f"Automation does not move these sprouts until {end}."
+    yield from _about_rules(run, summary)
+    kept = "; the rules stay disabled" if run.rules_disabled else ""
+    yield f"rollback_advancements --undo {run.pk} takes this back{kept}."
+
+
+def _about_rules(run: Run, summary: dict[str, Any]) -> Iterator[str]:
+    rules = join_words(summary["rules"], "and")
+    if run.undoes:
+        released = Hold.objects.filter(set_by_run_id=run.undoes_id, released_at__isnull=False).count()
+        if released:
+            yield f"Holds of rollback {run.undoes_id} released: {released:,}."
+        if run.undoes.rules_disabled:
+            yield f"Still disabled: {join_words(run.undoes.rules_disabled, 'and')}."
+    elif run.rules_disabled:
+        yield f"Disabled: {join_words(run.rules_disabled, 'and')}."
+    elif run.disable_rules:
+        yield f"Disabled before: {rules}."
+    elif not run.hold:
         yield (
             "The next run may advance these sprouts again: "
             f"change or disable {rules}, or put the sprouts on hold."
         )
-    yield f"rollback_advancements --undo {run.pk} takes this back."

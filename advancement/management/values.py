@@ -14,6 +14,7 @@ _LAST_YEAR: Final = 9998
 _AGE: Final = re.compile(r"(\d{1,6})\s*([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _MOST_DAYS: Final = 3_650
+_LONGEST_AGE: Final = timedelta(days=36_500)
 
 
 def instant(text: str) -> datetime:
@@ -34,7 +35,10 @@ def instant(text: str) -> datetime:
 def instant_or_age(text: str) -> datetime | timedelta:
     """Parse a time as `instant` does, or how long ago it was: 90m, 24h, 7d."""
     if match := _AGE.fullmatch(text.strip().lower()):
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+        age = timedelta(**{_UNITS[match[2]]: int(match[1])})
+        if age > _LONGEST_AGE:
+            raise ArgumentTypeError(f"{text!r} lies too far back; write at most {_LONGEST_AGE.days:,}d.")
+        return age
     try:
         return instant(text)
     except ArgumentTypeError:

@@ -46,6 +46,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='run',
+            name='rules_disabled',
+            field=models.JSONField(default=list, help_text='The rules that it disabled, by slug.'),
+        ),
+        migrations.AddField(
+            model_name='run',
             name='excluded',
             field=models.JSONField(default=list, help_text='Sprouts that stay as they are, by id.'),
         ),

@@ -96,6 +96,7 @@ class Run(models.Model):
     excluded = models.JSONField(default=list, help_text="Sprouts that stay as they are, by id.")
     unwind = models.BooleanField(default=False, help_text="Also take back later automatic advancements.")
     disable_rules = models.BooleanField(default=False, help_text="Disable the rules that are rolled back.")
+    rules_disabled = models.JSONField(default=list, help_text="The rules that it disabled, by slug.")
     hold = models.BooleanField(default=False, help_text="Hold the sprouts that it moves.")
     hold_until = models.DateTimeField(null=True, help_text="Empty: until the hold is released.")
 

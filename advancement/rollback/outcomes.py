@@ -21,7 +21,7 @@ def judged_events(run: Run, using: str) -> Fragment:
     them. An event can be taken back when everything later that still stands is taken back before it. To
     undo a rollback, nothing else at all may have happened to the sprout since.
     """
-    scope = Fragment.of(events_in_scope(run).values_list("id"), using, prefix="scope")
+    scope = Fragment.of(events_in_scope(run, using).values_list("id"), using, prefix="scope")
     excluded = Fragment("SELECT id FROM sprouts WHERE FALSE", {})
     if run.excluded:
         sprouts = Sprout.objects.filter(pk__in=run.excluded).values_list("id")

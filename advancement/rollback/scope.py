@@ -38,7 +38,18 @@ def advanced() -> Q:
     return Q(rule_id__isnull=False)
 
 
-def events_in_scope(run: Run) -> "QuerySet[AdvancementEvent]":
+def _of_run(run_id: int, using: str) -> Q:
+    """The advancements of a run, and those that stand for them since a rollback of them was undone."""
+    found, path = Q(run_id=run_id), "run_id"
+    while True:
+        path = f"reverses__reverses__{path}"
+        restored = AdvancementEvent.objects.using(using).filter(advanced(), **{path: run_id}).order_by()
+        if not restored.exists():
+            return found
+        found |= Q(pk__in=restored.values("pk"))
+
+
+def events_in_scope(run: Run, using: str = "default") -> "QuerySet[AdvancementEvent]":
     """Return the events that a rollback is about, whatever became of them since."""
     events = AdvancementEvent.objects.order_by()
     if run.undoes_id:
@@ -50,7 +61,7 @@ def events_in_scope(run: Run) -> "QuerySet[AdvancementEvent]":
         # Names the rules, so that the index by rule and time serves this as well.
         events = events.filter(rule_id__in=AdvancementRule.objects.values("id"))
     if run.scope_run_id is not None:
-        events = events.filter(run_id=run.scope_run_id)
+        events = events.filter(_of_run(run.scope_run_id, using))
     if run.scope_since is not None:
         events = events.filter(timestamp__gte=run.scope_since)
     if run.scope_until is not None:

@@ -37,7 +37,7 @@ def approve(
     """Let a held run be applied, by whoever takes it up next: all of it, `only` some, or all but some.
 
     What changed since its plan is skipped, with the reason. Raise AdvancementError without a reason, when
-    the run is not held, or for a sprout that its plan does not move.
+    the run is not held, for a sprout that its plan does not move, or when none of it would be left.
     """
     with transaction.atomic(using=using):
         limit_idling(using)
@@ -47,6 +47,8 @@ def approve(
             _check_planned([*only, *excluding], moves)
             struck = moves.exclude(sprout__in=only) if only else moves.none()
             _strike(run_id, struck | moves.filter(sprout__in=excluding), by, using)
+            if not moves.exists():
+                raise AdvancementError("Nothing would be left of the plan; discard the run instead.")
 
 
 def discard(run_id: int, *, by: str, reason: str, using: str = "default") -> None:

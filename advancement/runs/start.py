@@ -142,6 +142,19 @@ def _check_rollback(request: RollbackRequest, using: str) -> None:
     for number, wanted in ((request.run, RunKind.ADVANCEMENT), (request.undoes, RunKind.ROLLBACK)):
         if number is not None:
             _check_kind(number, wanted, using)
+    if request.undoes is not None:
+        _check_undoable(request.undoes, using)
+
+
+def _check_undoable(number: int, using: str) -> None:
+    run = Run.objects.using(using).get(pk=number)
+    if run.dry_run:
+        raise AdvancementError(f"Run {number} was a dry run; it changed nothing.")
+    if run.status not in {RunStatus.SUCCEEDED, RunStatus.CANCELLED, RunStatus.DISCARDED}:
+        raise AdvancementError(
+            f"Rollback {number} is {run.status} and may go on: let it finish, or discard it once it has "
+            "failed, then undo it."
+        )
 
 
 def _check_kind(number: int, wanted: RunKind, using: str) -> None:

@@ -101,6 +101,7 @@ def _summary_of_rollback(run: Run, using: str) -> dict[str, Any]:
         "failed": failed,
         "unwound": _unwound(run, using) if run.unwind else 0,
         "rules": rules_rolled_back(run, using),
+        "disabled_rules": run.rules_disabled,
         "digest": run.digest,
         "seconds": _seconds(run),
         **({"error": run.error} if run.error else {}),
@@ -120,7 +121,7 @@ def _not_reached(run: Run, dealt_with: int) -> tuple[int, int]:
 
 def _unwound(run: Run, using: str) -> int:
     moves = run.moves.using(using).order_by()
-    return moves.exclude(reverses_event__in=events_in_scope(run).values("id")).count()
+    return moves.exclude(reverses_event__in=events_in_scope(run, using).values("id")).count()
 
 
 def nothing_rolled_back(error: str, *, dry_run: bool) -> dict[str, Any]:
@@ -132,6 +133,7 @@ def nothing_rolled_back(error: str, *, dry_run: bool) -> dict[str, Any]:
         "dry_run": dry_run,
         **counts,
         "rules": [],
+        "disabled_rules": [],
         "digest": "",
         "seconds": 0.0,
         "error": error,

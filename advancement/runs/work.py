@@ -105,6 +105,9 @@ class _Worker:
         if run.status in {RunStatus.PLANNED, RunStatus.APPROVED}:
             if run.trigger == RunTrigger.SCHEDULE:
                 self._supersede_older()
+            if not run.moves_planned:  # so there is no need to wait for whoever applies
+                self._finish()
+                return
             self._start_applying()
             run = self._renew()
         if run.status == RunStatus.APPLYING:
@@ -223,7 +226,8 @@ class _Worker:
                     status=RunStatus.APPLYING,
                     lease_expires_at=ClockTimestamp() + lease_for(RunStatus.APPLYING),
                 )
-                disable_rolled_back_rules(self.run, using=self._using)
+                if disabled := disable_rolled_back_rules(self.run, using=self._using):
+                    self._update(rules_disabled=disabled)
         except IntegrityError:  # of one_applying_run, the only constraint that this can break
             return str(others.first() or "another run")
         return ""

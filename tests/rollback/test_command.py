@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 KEYS = {
     *("run", "status", "dry_run", "evaluated", "reverted", "advanced_since", "overridden_since"),
     *("already_rolled_back", "gone", "tier_gone", "excluded", "skipped", "failed", "unwound", "rules"),
-    *("digest", "seconds"),
+    *("disabled_rules", "digest", "seconds"),
 }
 
 

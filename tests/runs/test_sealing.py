@@ -61,6 +61,7 @@ def test_a_run_that_another_one_supersedes_is_sealed_before_that_one_has_ended(
         "advancement.runs.work._Worker._start_applying",
         lambda self: sealed.append(list(Seal.objects.values_list("run_id", flat=True))),
     )
+    add_rule("citations >= 3")
     plant(1)
     run = start_scheduled()
     work_on(run.pk, run.lease_token)

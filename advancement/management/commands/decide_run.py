@@ -37,8 +37,8 @@ class Command(ConsoleCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Decide, apply where that was decided, and report."""
-        changed = _changed(options["run"]) if options["approve"] else {}
         self._decide(options)
+        changed = _changed(options["run"]) if options["approve"] else {}
         with self.phases() as progress:
             if options["approve"] and (token := take_lease(options["run"])) is not None:
                 work_on(options["run"], token, progress=progress)
@@ -72,8 +72,8 @@ class Command(ConsoleCommand):
 
 
 def _changed(run_id: int) -> dict[str, int]:
-    """Return what the plan of a held run cannot do any more, by reason; nothing where that is not decided."""
-    run = Run.objects.filter(pk=run_id, status=RunStatus.HELD).first()
+    """Return what cannot be done any more of what was approved, by reason."""
+    run = Run.objects.filter(pk=run_id, status=RunStatus.APPROVED).first()
     return changed_since_planned(run) if run else {}
 
 

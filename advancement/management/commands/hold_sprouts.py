@@ -45,7 +45,9 @@ class Command(ConsoleCommand):
             until_newer_than=version,
         )
         if options["json"]:
-            self.print_json({"held": len(holds), "until": until.isoformat() if until else None})
+            newer = {"rule": version.rule_id, "version": version.number} if version else None
+            end_of_hold = until.isoformat() if until else None
+            self.print_json({"held": len(holds), "until": end_of_hold, "until_newer_than": newer})
             return
         end = f"{until:%Y-%m-%d %H:%M} UTC" if until else "their release"
         if version:
@@ -56,8 +58,9 @@ class Command(ConsoleCommand):
 def _version(slug: str) -> RuleVersion | None:
     if not slug:
         return None
-    rule = AdvancementRule.objects.select_related("active_version").filter(pk=slug).first()
+    active = AdvancementRule.objects.filter(active_version__isnull=False, archived_at__isnull=True)
+    rule = active.select_related("active_version").filter(pk=slug).first()
     if rule is None or rule.active_version is None:
-        known = AdvancementRule.objects.filter(active_version__isnull=False).values_list("pk", flat=True)
+        known = active.values_list("pk", flat=True)
         raise usage_error(f"There is no active rule {quoted(slug)}; {advice(slug, known)}")
     return rule.active_version
