@@ -91,4 +91,4 @@ def test_without_a_channel_there_is_nothing_to_test() -> None:
     ended = send(None, "--test")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == "No channel is configured: set NOTIFY_EMAILS or NOTIFY_WEBHOOK_URL.\n"
-    assert send(None).out == "Nothing is due.\n"
+    assert send(None).out == "Nothing is due. No channel is configured.\n"

@@ -92,6 +92,7 @@ def test_nothing_found_is_said_and_succeeds(capsys: Any) -> None:
         (["--reason", " "], 2, "--reason is missing"),
         (["--undo", "1", "--rule", "a-rule", "--reason", "x"], 2, "--undo takes a whole rollback back"),
         (["--since", "1h", "--until", "2h", "--reason", "x"], 2, "--since is later than --until"),
+        (["--until", "7d", "--reason", "x"], 2, "--until lies before the last 24 hours"),
         (["--rule", "b-rule", "--reason", "x"], 1, 'The rule "b-rule" is unknown'),
         (["--undo", "999999", "--reason", "x"], 1, "There is no run 999999."),
     ],
@@ -129,7 +130,12 @@ def test_override_and_holds_by_command(capsys: Any) -> None:
     assert call(capsys, "release_holds", str(sprout.pk), reason="Enough.") == {"released": 1}
     assert call(capsys, "hold_sprouts", str(sprout.pk), reason="Wait.")["held"] == 1
     call_command("override_tier", str(sprout.pk), "seed", "--no-hold", "--reason", "No.")
-    assert capsys.readouterr().out == ('"notes/a-note.md": tree → seed. The next run may move it again.\n')
+    assert "tree → seed. Earlier holds keep automation away from it" in capsys.readouterr().out
+    call_command("release_holds", str(sprout.pk), "--reason", "Enough.")
+    call_command("override_tier", str(sprout.pk), "tree", "--no-hold", "--reason", "Yes.")
+    assert capsys.readouterr().out.endswith(
+        '"notes/a-note.md": seed → tree. The next run may move it again.\n'
+    )
 
 
 @pytest.mark.django_db(transaction=True)

@@ -63,6 +63,8 @@ class Command(ConsoleCommand):
 
     def _decide(self, options: dict[str, Any]) -> None:
         run, only, excluding = options["run"], options["only"], options["except"]
+        if only and excluding:
+            raise usage_error("--only and --except exclude each other: name what to apply, or what not to.")
         if options["approve"]:
             approve(run, by=system_user(), reason=options["reason"], only=only, excluding=excluding)
             return

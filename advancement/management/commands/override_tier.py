@@ -8,7 +8,7 @@ from advancement.criteria.wording import quoted
 from advancement.database.clock import database_now
 from advancement.management.base import ConsoleCommand, system_user
 from advancement.management.values import days, sprout
-from advancement.models import AdvancementEvent
+from advancement.models import AdvancementEvent, Hold
 from advancement.models.runs import RunTrigger
 from advancement.runs.override import override_tier
 
@@ -58,5 +58,8 @@ class Command(ConsoleCommand):
             return
         end = f"until {run.hold_until:%Y-%m-%d %H:%M} UTC" if run.hold_until else "until release_holds"
         hold = f"Automation leaves it alone {end}." if run.hold else "The next run may move it again."
+        earlier = Hold.objects.in_force(database_now()).filter(sprout=event.sprout_id)
+        if earlier.exclude(set_by_run_id=run.pk).exists():
+            hold = "Earlier holds keep automation away from it; release_holds ends them."
         title = quoted(event.sprout_title)
         self.stdout.write(f"{title}: {event.from_tier} → {event.to_tier}. {hold}")

@@ -92,6 +92,8 @@ def _request(options: dict[str, Any]) -> RollbackRequest:
     since, until = _time(options["since"], now), _time(options["until"], now)
     if since is None and options["run"] is None and options["undo"] is None:
         since = now - _USUAL_RANGE
+        if until is not None and until < since:
+            raise usage_error("--until lies before the last 24 hours, the usual range: give --since, too.")
     if since is not None and since > (until or now):
         raise usage_error("--since is later than --until or than now, so that there is nothing in between.")
     return RollbackRequest(

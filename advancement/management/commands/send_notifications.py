@@ -44,7 +44,8 @@ class Command(ConsoleCommand):
             for result in results:
                 self.stdout.write(_sentence(result))
             if not results:
-                self.stdout.write("Nothing is due.")
+                configured = "" if recipients() else " No channel is configured."
+                self.stdout.write(f"Nothing is due.{configured}")
         if missed:
             raise CommandError(f"{len(missed):,} of {len(results):,} messages could not be delivered.")
 

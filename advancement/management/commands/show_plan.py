@@ -98,10 +98,10 @@ def _print(run: Run, plan: dict[str, Any]) -> None:
     console = make_console()
     for sentence in _headline(run, plan["moves_total"]):
         console.print(sentence)
-    _table(console, plan["moves"], ("title", "from", "to", "rule", "version"), plan["moves_total"])
+    _table(console, plan["moves"], ("title", "from", "to", "rule", "version", "sprout"), plan["moves_total"])
     if plan["left_out_total"]:
         console.print("\nLeft out, each with its reason:")
-        _table(console, plan["left_out"], ("title", "bucket", "reason"), plan["left_out_total"])
+        _table(console, plan["left_out"], ("title", "bucket", "reason", "sprout"), plan["left_out_total"])
 
 
 def _headline(run: Run, moves: int) -> Iterator[str]:
