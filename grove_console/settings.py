@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from grove_console import environment as parse
@@ -34,6 +35,8 @@ ADVANCEMENT_MAX_MOVES: int | None = parse.read(_values, "ADVANCEMENT_MAX_MOVES",
 ADVANCEMENT_MAX_SIGNAL_AGE = parse.read(
     _values, "ADVANCEMENT_MAX_SIGNAL_AGE", parse.duration, parse.duration("48h")
 )
+# Whether whoever wrote a draft may activate it, too; with it off, somebody else has to.
+ADVANCEMENT_APPROVE_OWN = parse.read(_values, "ADVANCEMENT_APPROVE_OWN", parse.boolean, False)
 # How long a worker that no longer reports is waited for before another takes its run over.
 ADVANCEMENT_LEASE = parse.read(_values, "ADVANCEMENT_LEASE", parse.lease, parse.duration("2m"))
 
@@ -107,12 +110,15 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "csp",
+    "django_htmx",
     "django_q",
     "advancement",
 ]
 MIDDLEWARE = [
     "grove_console.middleware.RefuseNul",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -120,6 +126,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "grove_console.middleware.LocalTime",
 ]
 ROOT_URLCONF = "grove_console.urls"
 WSGI_APPLICATION = "grove_console.wsgi.application"
@@ -133,6 +141,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "advancement.views.shell.console",
             ]
         },
     }
@@ -146,6 +155,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+LOGIN_URL = "admin:login"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -165,6 +175,18 @@ WHITENOISE_USE_FINDERS = DEBUG
 
 # The clusters keep their heartbeat in the cache, so it must be shared between processes.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache_entries"}}
+
+# --- Security ------------------------------------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
 
 # --- Security, outside DEBUG ---------------------------------------------------------------------
 if not DEBUG:

@@ -1,14 +1,18 @@
-"""Addresses of the console."""
+"""Addresses: the console, Django's admin underneath it, and what a supervisor asks."""
 
 from django.contrib import admin
-from django.urls import path
-from django.views.generic import RedirectView
+from django.urls import include, path
 
-from advancement import views
+from advancement.views import errors, health
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="admin:index"), name="console"),
-    path("healthz", views.healthz, name="healthz"),
-    path("readyz", views.readyz, name="readyz"),
+    path("", include("advancement.urls")),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = errors.bad_request
+handler403 = errors.forbidden
+handler404 = errors.not_found
+handler500 = errors.server_error

@@ -13,7 +13,10 @@ settings.register_profile("grove", deadline=None)
 settings.load_profile("grove")
 
 # Rows that migrations put in are not emptied between tests.
-_KEPT = {"lifecycle_models", "lifecycle_tiers"}
+_KEPT = {
+    *("lifecycle_models", "lifecycle_tiers"),
+    *("auth_group", "auth_group_permissions", "auth_permission", "django_content_type"),
+}
 
 
 _operations = type(connection.ops)

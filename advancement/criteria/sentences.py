@@ -28,15 +28,16 @@ def criterion_sentence(criterion: CriterionDefinition) -> str:
     """
     symbol = SYMBOLS.get(criterion.operator, criterion.operator)
     comparison = f"{signal_words(criterion.signal)} {symbol} {format_number(criterion.threshold)}"
-    return comparison + _period_words(criterion)
+    return f"{comparison} {period_words(criterion)}".rstrip()
 
 
-def _period_words(criterion: CriterionDefinition) -> str:
+def period_words(criterion: CriterionDefinition) -> str:
+    """Return its period, as in `in the last 30 days`; empty where the period makes no difference."""
     signal = SIGNALS.get(criterion.signal)
     if criterion.period == Period.ALL_TIME or (signal and signal.column is None):
         return ""
     days = WINDOW_DAYS[Period(criterion.period)] if criterion.period in list(Period) else None
-    return f" in the last {days} days" if days else f" in {criterion.period}"
+    return f"in the last {days} days" if days else f"in {criterion.period}"
 
 
 def rule_sentence(rule: RuleDefinition) -> str:

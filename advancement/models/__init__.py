@@ -4,8 +4,8 @@ from advancement.models.events import AdvancementEvent
 from advancement.models.holds import Hold
 from advancement.models.lifecycle import LifecycleModel, Tier
 from advancement.models.outbox import OutboxMessage
-from advancement.models.rules import AdvancementRule, RuleCriterion, RuleVersion
-from advancement.models.runs import LeftOut, Move, Run, Schedule
+from advancement.models.rules import AdvancementRule, RuleCount, RuleCriterion, RuleVersion
+from advancement.models.runs import LeftOut, Move, Run, RunLogLine, Schedule
 from advancement.models.seals import Seal
 from advancement.models.signals import DirtySprout, SignalAggregation, SignalRefresh
 from advancement.models.sprouts import Sprout, UsageEvent
@@ -19,9 +19,11 @@ __all__ = [
     "LifecycleModel",
     "Move",
     "OutboxMessage",
+    "RuleCount",
     "RuleCriterion",
     "RuleVersion",
     "Run",
+    "RunLogLine",
     "Schedule",
     "Seal",
     "SignalAggregation",

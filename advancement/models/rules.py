@@ -28,10 +28,17 @@ class AdvancementRule(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True)
+    activated_by = models.CharField(max_length=150, blank=True, help_text="Who made the active version so.")
+    activated_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "advancement_rules"
         ordering = ["id"]
+        permissions = [
+            ("draft_rules", "Can write drafts of rules"),
+            ("activate_rules", "Can activate rules"),
+            ("disable_rules", "Can switch rules off and archive them"),
+        ]
         constraints = [
             not_empty("advancement_rules", "id"),
             models.CheckConstraint(
@@ -125,3 +132,28 @@ class RuleCriterion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.signal} {self.operator} {self.threshold} ({self.period})"
+
+
+class RuleCount(models.Model):
+    """How many sprouts a version of a rule matched when it was last counted, whoever comes first.
+
+    A cache of what the signals say: written by `advancement.evaluation.counts` alone, and may be deleted.
+    """
+
+    version = models.OneToOneField(RuleVersion, models.CASCADE, primary_key=True, related_name="count")
+    matches = models.PositiveIntegerField()
+    candidates = models.PositiveIntegerField(help_text="Sprouts in its model and from tier.")
+    overlaps = models.JSONField(
+        default=list, help_text="The earlier rules that some of its matches also meet, with how many."
+    )
+    as_of = models.DateTimeField()
+
+    class Meta:
+        db_table = "rule_counts"
+        constraints = [
+            in_range("rule_counts", "matches", 0, MAX_INTEGER),
+            in_range("rule_counts", "candidates", 0, MAX_INTEGER),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version_id}: {self.matches} of {self.candidates}"

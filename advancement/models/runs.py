@@ -56,7 +56,7 @@ class LeftOutBucket(models.TextChoices):
 
 _COUNTERS = (
     *("attempts", "lease_token", "moves_planned", "cursor", "evaluated", "advanced", "no_match"),
-    *("no_signals", "held", "invalid", "blocked", "skipped", "moves_struck"),
+    *("no_signals", "held", "invalid", "blocked", "skipped", "moves_struck", "review_revision"),
 )
 
 
@@ -110,6 +110,9 @@ class Run(models.Model):
     error = models.TextField(blank=True)
     attempts = models.PositiveIntegerField(default=0)
     retry_at = models.DateTimeField(null=True, help_text="When a failed run is taken up again by itself.")
+    review_revision = models.PositiveIntegerField(
+        default=0, help_text="Raised by each change of what is struck out of the plan."
+    )
     held_because = models.JSONField(default=list, help_text="The guardrails that the plan exceeded.")
     decided_by = models.CharField(max_length=150, blank=True)
     decided_at = models.DateTimeField(null=True, help_text="When a held run was approved or discarded.")
@@ -140,6 +143,11 @@ class Run(models.Model):
     class Meta:
         db_table = "advancement_runs"
         get_latest_by = "id"
+        permissions = [
+            ("start_runs", "Can start runs, apply plans, cancel and resume"),
+            ("approve_runs", "Can decide about held runs"),
+            ("roll_back", "Can roll back"),
+        ]
         constraints = [
             one_of("advancement_runs", "kind", RunKind.values),
             one_of("advancement_runs", "trigger", RunTrigger.values),
@@ -193,6 +201,9 @@ class Move(models.Model):
     reverses_event = models.ForeignKey(
         AdvancementEvent, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
     )
+    struck = models.BooleanField(
+        db_default=False, help_text="Taken out by whoever reviews the plan; dropped when it is confirmed."
+    )
 
     class Meta:
         db_table = "advancement_moves"
@@ -228,6 +239,34 @@ class LeftOut(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sprout_id}: {self.bucket}"
+
+
+class RunLogLevel(models.TextChoices):
+    """How much a line of a run's log matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class RunLogLine(models.Model):
+    """What happened on the way of a run, for people; what counts stands in the run itself."""
+
+    run = models.ForeignKey(Run, models.PROTECT, db_index=False, related_name="log")
+    at = models.DateTimeField()
+    level = models.CharField(max_length=7, choices=RunLogLevel, default=RunLogLevel.INFO)
+    text = models.TextField()
+
+    class Meta:
+        db_table = "advancement_run_log"
+        constraints = [
+            one_of("advancement_run_log", "level", RunLogLevel.values),
+            not_empty("advancement_run_log", "text"),
+        ]
+        indexes = [models.Index(fields=["run", "id"], name="advancement_run_log_of_run")]
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class Schedule(models.Model):

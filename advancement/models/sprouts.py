@@ -29,6 +29,12 @@ class Sprout(models.Model):
     class Meta:
         # No index on tier: it would end heap-only updates on PostgreSQL and does not help the run.
         db_table = "sprouts"
+        permissions = [
+            ("override_tiers", "Can override the tier of a sprout"),
+            ("hold_sprouts", "Can set and release holds"),
+            ("import_data", "Can import"),
+            ("export_data", "Can export"),
+        ]
         constraints = [
             not_empty("sprouts", "tier"),
             not_empty("sprouts", "initial_tier"),

@@ -27,6 +27,16 @@ def latest_slot(cron: str, now: datetime) -> datetime:
     return slot
 
 
+def next_slot(*, using: str = "default") -> datetime | None:
+    """Return the next instant at which the built-in schedule fires, in UTC; None when it is off."""
+    if settings.ADVANCEMENT_CRON is None:
+        return None
+    slot: datetime = croniter(settings.ADVANCEMENT_CRON, database_now(using).astimezone(UTC)).get_next(
+        datetime
+    )
+    return slot
+
+
 def due_date(*, using: str = "default") -> date | None:
     """Return the UTC date whose scheduled run is due and not there yet, else None.
 

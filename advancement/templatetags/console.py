@@ -1,0 +1,221 @@
+"""Tags and filters of the console's templates: icons, tiers, titles, times, figures, rules in words."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django import template
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import conditional_escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from advancement.criteria.rules import CriterionDefinition, Logic, RuleDefinition
+from advancement.criteria.sentences import SYMBOLS, period_words, signal_words
+from advancement.criteria.wording import age_words, format_number
+from advancement.models import Run, Tier
+from advancement.models.runs import RunStatus
+
+register = template.Library()
+
+_NO_BREAK = "\u00a0"
+
+
+@register.simple_tag
+def icon(name: str, css: str = "") -> SafeString:
+    """Return an icon of icons.svg; it is decoration, so a word always stands beside it."""
+    classes = f"icon {css}".rstrip()
+    address = static("console/icons.svg")
+    return format_html('<svg class="{}" aria-hidden="true"><use href="{}#{}"/></svg>', classes, address, name)
+
+
+@register.simple_tag(takes_context=True)
+def tier(context: template.Context, model: str, slug: str) -> SafeString:
+    """Return a tier's emoji and label; one that its model does not have is shown by its slug."""
+    found = _tiers(context).get((model, slug))
+    emoji, label = (found.emoji, found.label) if found else ("❔", slug)
+    return format_html(
+        '<span class="tier"><span class="tier-emoji" aria-hidden="true">{}</span>{}</span>', emoji, label
+    )
+
+
+@register.simple_tag(takes_context=True)
+def tier_move(context: template.Context, model: str, from_tier: str, to_tier: str) -> SafeString:
+    """Return a move from a tier to another."""
+    return format_html(
+        '<span class="tier-move">{}{}<span class="visually-hidden">to</span>{}</span>',
+        tier(context, model, from_tier),
+        icon("arrow"),
+        tier(context, model, to_tier),
+    )
+
+
+def _tiers(context: template.Context) -> dict[tuple[str, str], Tier]:
+    tiers: dict[tuple[str, str], Tier] = context["console"].tiers
+    return tiers
+
+
+@register.filter
+def path(title: str) -> SafeString:
+    """Return a sprout's title; of one that is a path, the file is loud and the folder quiet."""
+    folder, slash, name = title.rpartition("/")
+    if not slash or not name:
+        return format_html('<span class="path-file">{}</span>', title)
+    return format_html('<span class="path-file">{}</span><span class="path-dir">{}/</span>', name, folder)
+
+
+@register.simple_tag
+def sprout_link(sprout_id: UUID | str, title: str | None) -> SafeString:
+    """Return a link to a sprout's page; one that was deleted is named by its id, without a link."""
+    if title is None:
+        return format_html('<span class="path">{}</span>', path(f"deleted/{sprout_id}"))
+    address = reverse("admin:advancement_sprout_change", args=(sprout_id,))
+    return format_html('<a class="path" href="{}">{}</a>', address, path(title))
+
+
+@register.simple_tag
+def when(moment: datetime | None, form: str = "long") -> SafeString:
+    """Return an instant in local time with UTC beside it: `long` with the day, `time` without.
+
+    The year is left out in the year that it is.
+    """
+    if moment is None:
+        return mark_safe('<span class="muted">never</span>')
+    local, utc = timezone.localtime(moment), moment.astimezone(UTC)
+    if local.utcoffset() == timedelta(0):
+        return format_html('<time datetime="{}">{}{}UTC</time>', _iso(utc), _said(local, form), _NO_BREAK)
+    other = utc.strftime("%H:%M" if local.date() == utc.date() or form == "time" else "%-d %b %H:%M")
+    return format_html(
+        '<time datetime="{}">{} <span class="utc">({}{}UTC)</span></time>',
+        _iso(utc),
+        _said(local, form),
+        other,
+        _NO_BREAK,
+    )
+
+
+def _said(local: datetime, form: str) -> str:
+    if form == "time":
+        return local.strftime("%H:%M")
+    year = "" if local.year == timezone.localtime().year else " %Y"
+    return local.strftime(f"%a %-d %b{year}, %H:%M")
+
+
+def _iso(utc: datetime) -> str:
+    return utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@register.filter
+def age(moment: datetime | None) -> str:
+    """Return how long ago an instant was, as in `5 h 25 min`."""
+    return "never" if moment is None else age_words(timezone.now() - moment)
+
+
+@register.filter
+def until(moment: datetime) -> str:
+    """Return how long it is until an instant, as in `18 h 40 min`."""
+    minutes = max(int((moment - timezone.now()).total_seconds() // 60), 0)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}{_NO_BREAK}h {minutes}{_NO_BREAK}min" if hours else f"{minutes}{_NO_BREAK}min"
+
+
+@register.filter
+def number(value: float | None) -> str:
+    """Return a number with commas between thousands; what is not known is called so."""
+    return "unknown" if value is None else format_number(value)
+
+
+@register.filter
+def percent(part: float, whole: float) -> str:
+    """Return a share with one decimal, as in `21.8 %`; of nothing it is 0 %."""
+    share = 100 * part / whole if whole else 0
+    return f"{share:.{0 if share in (0, 100) else 1}f}{_NO_BREAK}%"
+
+
+@register.filter
+def signal(name: str) -> str:
+    """Return a signal's name in words."""
+    return signal_words(name)
+
+
+@register.filter
+def criterion(line: CriterionDefinition) -> SafeString:
+    """Return a criterion in words, its comparison loud: **citations ≥ 3** in the last 30 days."""
+    symbol = SYMBOLS.get(line.operator, line.operator)
+    said = format_html(
+        "<b>{} {}{}{}</b>", signal_words(line.signal), symbol, _NO_BREAK, format_number(line.threshold)
+    )
+    within = period_words(line)
+    return format_html("{} {}", said, within) if within else said
+
+
+@register.filter
+def sentence(rule: RuleDefinition) -> SafeString:
+    """Return a rule's criteria as a sentence: When **citations ≥ 3** and **views ≥ 1**."""
+    if not rule.criteria:
+        return mark_safe("No criteria yet.")
+    glue = " and " if rule.logic == Logic.ALL else ", or "
+    return format_html(
+        "When {}.", format_html_join(mark_safe(glue), "{}", ((criterion(c),) for c in rule.criteria))
+    )
+
+
+@register.filter
+def figures(evidence: list[dict[str, Any]]) -> SafeString:
+    """Return an event's or a move's criteria with what counted: citations **15** ≥ 5."""
+    lines = (
+        (
+            signal_words(line["signal"]),
+            "unknown" if line["actual"] is None else format_number(line["actual"]),
+            SYMBOLS.get(line["operator"], line["operator"]),
+            _NO_BREAK,
+            format_number(line["threshold"]),
+            _within(line),
+        )
+        for line in evidence
+    )
+    return format_html(
+        '<span class="figures">{}</span>',
+        format_html_join("", "<span>{} <b>{}</b> {}{}{}{}</span>", lines),
+    )
+
+
+def _within(line: dict[str, Any]) -> str:
+    words = period_words(
+        CriterionDefinition(line["signal"], line["operator"], line["threshold"], line["period"])
+    )
+    return f" {words}" if words else ""
+
+
+_BADGES: dict[str, tuple[str, str, str]] = {
+    RunStatus.PLANNING: ("info", "clock", "Planning"),
+    RunStatus.PLANNED: ("info", "info", "Planned"),
+    RunStatus.HELD: ("warn", "pause", "Held"),
+    RunStatus.APPROVED: ("info", "clock", "Approved"),
+    RunStatus.APPLYING: ("info", "runs", "Applying"),
+    RunStatus.SUCCEEDED: ("ok", "check", "Succeeded"),
+    RunStatus.FAILED: ("danger", "x", "Failed"),
+    RunStatus.DISCARDED: ("", "minus", "Discarded"),
+    RunStatus.CANCELLED: ("", "ban", "Cancelled"),
+}
+
+
+@register.simple_tag
+def run_badge(run: Run) -> SafeString:
+    """Return a run's status as icon, word and colour."""
+    kind, name, word = _BADGES[run.status]
+    if run.status == RunStatus.PLANNED and run.dry_run:
+        word = "Dry run"
+    return badge(word, name, kind)
+
+
+@register.simple_tag
+def badge(text: str, icon_name: str = "", kind: str = "") -> SafeString:
+    """Return a badge; `kind` is ok, warn, danger, info or empty."""
+    return format_html(
+        '<span class="badge{}">{}{}</span>',
+        f" badge-{kind}" if kind else "",
+        icon(icon_name) if icon_name else "",
+        conditional_escape(text),
+    )

@@ -1,0 +1,77 @@
+"""Who may call a page: each names its methods and the right that each of them needs."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, Protocol
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import resolve_url
+from django.urls import reverse
+from django_htmx.http import HttpResponseClientRedirect
+
+from advancement.rights import Right
+
+_SAFE: Final = {"HEAD": "GET"}
+
+
+class View(Protocol):
+    """A page, or a part of one."""
+
+    def __call__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Answer a request."""
+
+
+class RightMissing(PermissionDenied):
+    """Somebody who is signed in lacks the right that a page asks for."""
+
+    def __init__(self, right: Right) -> None:
+        super().__init__(f"You may not {right.words}.")
+        self.right = right
+
+
+def allows(**rights: Right | None) -> Callable[[View], View]:
+    """Let a view be called with these methods alone, each by people with its right (None: any staff).
+
+    Others are led to sign in, or are told which right they lack. The rights are kept on the view as
+    `rights`, by method.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            method = _SAFE.get(request.method or "", request.method or "")
+            if method not in rights:
+                return HttpResponseNotAllowed(rights)
+            if not (request.user.is_authenticated and request.user.is_staff):
+                return _to_sign_in(request)
+            right = rights[method]
+            if right is not None:
+                require(request, right)
+            return view(request, *args, **kwargs)
+
+        checked.rights = rights  # type: ignore[attr-defined]
+        return checked
+
+    return decorate
+
+
+def require(request: HttpRequest, right: Right) -> None:
+    """Raise RightMissing unless whoever asks has the right."""
+    if not request.user.has_perm(right):
+        raise RightMissing(right)
+
+
+def may(user: "User | AnonymousUser", right: Right) -> bool:
+    """Whether somebody has a right."""
+    return user.is_authenticated and user.is_staff and user.has_perm(right)
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Lead to the sign-in page, and from there back to this one."""
+    if request.headers.get("HX-Request"):
+        return HttpResponseClientRedirect(resolve_url("admin:login"))
+    back = request.get_full_path() if request.method in {"GET", "HEAD"} else reverse("console:dashboard")
+    return redirect_to_login(back, resolve_url("admin:login"))

@@ -1,0 +1,97 @@
+"""What every page has around it: the navigation, who is signed in, what waits for somebody."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.contrib.auth.models import Group
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from advancement.models import Run, Tier
+from advancement.models.runs import RunStatus
+from advancement.rights import Right
+from advancement.views.access import may
+
+
+@dataclass(frozen=True)
+class Place:
+    """One entry of the navigation; `waiting` says what waits there, in a word or two."""
+
+    label: str
+    icon: str
+    address: str
+    current: bool
+    waiting: str = ""
+
+
+class Console:
+    """What the shell shows, asked for only where it is shown."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @cached_property
+    def navigation(self) -> list[Place]:
+        """The places that whoever is signed in may go to."""
+        return list(self._places())
+
+    @cached_property
+    def zone(self) -> str:
+        """The name of the zone in which times are shown, as in `Europe/Berlin`."""
+        return timezone.get_current_timezone_name()
+
+    @cached_property
+    def zone_name(self) -> str:
+        """Its short name now, as in `CET`."""
+        return timezone.localtime().tzname() or self.zone
+
+    @cached_property
+    def roles(self) -> str:
+        """The roles of whoever is signed in, in words."""
+        if getattr(self._request.user, "is_superuser", False):
+            return "May do everything"
+        groups = Group.objects.filter(user=self._request.user.pk).order_by("name")
+        return ", ".join(groups.values_list("name", flat=True)) or "No role"
+
+    @cached_property
+    def held_runs(self) -> int:
+        """How many runs wait for a decision."""
+        return Run.objects.filter(status=RunStatus.HELD).count()
+
+    @cached_property
+    def tiers(self) -> dict[tuple[str, str], Tier]:
+        """Every tier, by lifecycle model and slug."""
+        return {(tier.lifecycle_model_id, tier.slug): tier for tier in Tier.objects.all()}
+
+    def _places(self) -> Iterator[Place]:
+        user = self._request.user
+        if not (user.is_authenticated and user.is_staff):
+            return
+        yield self._place("Dashboard", "dash", "console:dashboard")
+        for label, icon, name, right in _PLACES:
+            if may(user, right):
+                waits = f"{self.held_runs} held" if label == "Runs" and self.held_runs else ""
+                yield self._place(label, icon, name, waits)
+
+    def _place(self, label: str, icon: str, name: str, waiting: str = "") -> Place:
+        address = reverse(name)
+        path = self._request.path
+        current = path == address if name == "console:dashboard" else path.startswith(address)
+        return Place(label, icon, address, current, waiting)
+
+
+_PLACES = (
+    ("Advancement rules", "rules", "admin:advancement_advancementrule_changelist", Right.VIEW_RULES),
+    ("Runs", "runs", "admin:advancement_run_changelist", Right.VIEW_RUNS),
+    ("Events", "events", "admin:advancement_advancementevent_changelist", Right.VIEW_EVENTS),
+    ("Sprouts", "sprouts", "admin:advancement_sprout_changelist", Right.VIEW_SPROUTS),
+    ("Lifecycle models", "models", "admin:advancement_lifecyclemodel_changelist", Right.VIEW_LIFECYCLES),
+    ("Health", "health", "console:health", Right.VIEW_RUNS),
+)
+
+
+def console(request: HttpRequest) -> dict[str, Console]:
+    """Give templates the `console` around them."""
+    return {"console": Console(request)}
