@@ -12,6 +12,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --no-config --universal --python-v
 test-postgres test-sqlite types bench: export DEBUG ?= 1
 # With a .env the installation's own settings hold, so that nothing is tried out on a real grove.
 demo console: export DEBUG ?= $(if $(wildcard .env),,1)
+demo console: export ADVANCEMENT_APPROVE_OWN ?= $(if $(wildcard .env),,1)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo console test test-postgres test-sqlite lint format types layers bench faults audit lock clean

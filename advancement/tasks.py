@@ -7,9 +7,7 @@ from typing import Final
 from django.core.cache import cache
 from django.db import DatabaseError
 from django.db.models import Q
-from django_q.brokers import get_broker
 from django_q.models import Task
-from django_q.tasks import async_task
 
 from advancement.database.clock import database_now
 from advancement.models import Run
@@ -18,11 +16,9 @@ from advancement.notifications.outbox import something_to_send
 from advancement.notifications.send import send_due
 from advancement.runs.schedule import note_tick, something_to_do, work_off
 from advancement.runs.sealing import seal_ended_runs
+from advancement.runs.waking import NOTIFICATIONS_CLUSTER, RUNS_CLUSTER, wake_up
 
 logger = logging.getLogger(__name__)
-
-RUNS_CLUSTER: Final = "runs"
-NOTIFICATIONS_CLUSTER: Final = "notifications"
 
 # No message is begun after that, so that the last one ends before the cluster ends the task.
 _SENDING_SECONDS: Final = 20.0
@@ -48,8 +44,8 @@ def tick() -> bool:
         return False
     seal_ended_runs()
     woken = [
-        run_due and _wake_up(RUNS_CLUSTER, "work"),
-        message_due and _wake_up(NOTIFICATIONS_CLUSTER, "send_notifications"),
+        run_due and wake_up(RUNS_CLUSTER),
+        message_due and wake_up(NOTIFICATIONS_CLUSTER),
     ]
     return any(woken)
 
@@ -83,10 +79,3 @@ def prune_tasks() -> int:
 def send_notifications() -> list[str]:
     """On the cluster that talks to receivers: send what is due, as long as there is time."""
     return [f"{result.message} {result.status}" for result in send_due(seconds=_SENDING_SECONDS)]
-
-
-def _wake_up(cluster: str, task: str) -> bool:
-    if get_broker(cluster).queue_size() > 0:
-        return False
-    async_task(f"advancement.tasks.{task}", cluster=cluster, task_name=f"advancement {task}")
-    return True

@@ -2,10 +2,24 @@
 
 from django.urls import path
 
-from advancement.views import dashboard, health
+from advancement.views import dashboard, health, plans, rollbacks, rule_editor, rules, runs
 
 app_name = "console"
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     path("health/", health.health, name="health"),
+    # Rules
+    path("rules/", rules.rules, name="rules"),
+    # The rule editor
+    path("rules/new/", rule_editor.new_rule, name="new_rule"),
+    path("rules/<slug:slug>/", rule_editor.rule, name="rule"),
+    # Runs
+    path("runs/", runs.runs, name="runs"),
+    path("runs/start/", runs.start, name="start_run"),
+    path("runs/<int:run_id>/", runs.run, name="run"),
+    # Plans
+    path("runs/<int:run_id>/plan/", plans.plan, name="plan"),
+    # Rollbacks
+    path("rollback/", rollbacks.scope, name="rollback"),
+    path("rollback/<int:run_id>/", rollbacks.review, name="review_rollback"),
 ]

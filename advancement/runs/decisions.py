@@ -2,20 +2,27 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
 from django.db import connections, transaction
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
 
 from advancement.criteria.errors import AdvancementError
 from advancement.criteria.wording import join_words
-from advancement.database.clock import database_now
+from advancement.database.clock import ClockTimestamp, database_now
 from advancement.database.limits import limit_idling
 from advancement.database.statements import Fragment
 from advancement.models import Move, Run
-from advancement.models.runs import RunKind, RunStatus
+from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
+from advancement.notifications.outbox import announce
+from advancement.runs.guardrails import limits_exceeded
+from advancement.runs.lease import UNFINISHED
+from advancement.runs.review import lock_reviewed
 from advancement.runs.sealing import seal_ended_runs
+from advancement.runs.summary import counts_of, summary_of
+from advancement.runs.waking import RUNS_CLUSTER, wake_up
 
 _NAMED = 10
 # What a run may be for a decision to lead to the status.
@@ -23,6 +30,35 @@ _OPEN_TO: Final = {
     RunStatus.APPROVED: (RunStatus.HELD,),
     RunStatus.DISCARDED: (RunStatus.HELD, RunStatus.FAILED),
 }
+_DRY: Final = Q(dry_run=True, status=RunStatus.PLANNED)
+
+
+def apply_plan(run_id: int, *, revision: int, by: str, using: str = "default") -> Run:
+    """Let an advancement's dry run be applied, less what was struck out, by whoever takes it up next.
+
+    A plan that exceeds a guardrail becomes `held` instead, for an approver. `revision` is that of the review
+    that was looked at. Raise AdvancementError when the plan was decided about already, when nothing would
+    be left of it, or when the review changed since; the returned run is as it then stands.
+    """
+    with transaction.atomic(using=using):
+        limit_idling(using)
+        run = lock_reviewed(run_id, revision, using=using)
+        if run.kind != RunKind.ADVANCEMENT or run.status != RunStatus.PLANNED:
+            raise AdvancementError(
+                f"Run {run_id} is not a dry run of an advancement; there is nothing to apply."
+            )
+        values: dict[str, object] = {"dry_run": False, "lease_expires_at": None, "finished_at": None}
+        if exceeded := limits_exceeded(run, using):
+            values |= {"status": RunStatus.HELD, "held_because": exceeded}
+        else:
+            values |= {"status": RunStatus.APPROVED, "decided_by": by, "decided_at": database_now(using)}
+            _drop_struck(run, by, using)
+        Run.objects.using(using).filter(pk=run_id).update(**values)
+        run.refresh_from_db(using=using)
+        if run.status == RunStatus.HELD:
+            announce(run, partial(summary_of, using=using), using=using)
+    wake_up(RUNS_CLUSTER)
+    return run
 
 
 def approve(
@@ -30,29 +66,68 @@ def approve(
     *,
     by: str,
     reason: str,
+    revision: int | None = None,
     only: Sequence[UUID] = (),
     excluding: Sequence[UUID] = (),
     using: str = "default",
 ) -> None:
     """Let a held run be applied, by whoever takes it up next: all of it, `only` some, or all but some.
 
-    What changed since its plan is skipped, with the reason. Raise AdvancementError without a reason, when
-    the run is not held, for a sprout that its plan does not move, or when none of it would be left.
+    What was struck out of its plan is left out. What changed since its plan is skipped, with the reason.
+    Raise AdvancementError without a reason, when the run is not held, for a sprout that its plan does not
+    move, when none of it would be left, or when `revision` is given and the review changed since.
     """
     with transaction.atomic(using=using):
         limit_idling(using)
+        if revision is not None:
+            lock_reviewed(run_id, revision, using=using)
         _decide(run_id, RunStatus.APPROVED, by, reason, using)
-        if only or excluding:
-            moves = Move.objects.using(using).filter(run=run_id)
-            _check_planned([*only, *excluding], moves)
-            struck = moves.exclude(sprout__in=only) if only else moves.none()
-            _strike(run_id, struck | moves.filter(sprout__in=excluding), by, using)
-            if not moves.exists():
-                raise AdvancementError("Nothing would be left of the plan; discard the run instead.")
+        moves = Move.objects.using(using).filter(run=run_id)
+        _check_planned([*only, *excluding], moves)
+        if only:
+            moves.exclude(sprout__in=only).update(struck=True)
+        moves.filter(sprout__in=excluding).update(struck=True)
+        _drop_struck(Run.objects.using(using).get(pk=run_id), by, using)
+
+
+def cancel(run_id: int, *, by: str, using: str = "default") -> None:
+    """End a run now, wherever it stands; the moves that it made stay, and no further one is made.
+
+    Whoever works on it is shut out. Raise AdvancementError when the run has ended, or waits for a person.
+    """
+    with transaction.atomic(using=using):
+        limit_idling(using)
+        runs = Run.objects.using(using).filter(pk=run_id)
+        run = runs.select_for_update().first()
+        if run is None:
+            raise AdvancementError(f"There is no run {run_id}.")
+        if run.status not in UNFINISHED or (run.dry_run and run.status != RunStatus.PLANNING):
+            raise AdvancementError(f"Run {run_id} is {run.status}: there is nothing to cancel.")
+        runs.update(
+            status=RunStatus.CANCELLED,
+            lease_token=F("lease_token") + 1,
+            lease_expires_at=None,
+            decided_by=by,
+            decided_at=database_now(using),
+            finished_at=database_now(using),
+            **counts_of(run_id, using),
+        )
+    seal_ended_runs(using=using)
+
+
+def resume(run_id: int, *, using: str = "default") -> None:
+    """Let a failed run go on now, from where it stopped, instead of at its next time.
+
+    Raise AdvancementError when the run has not failed.
+    """
+    failed = Run.objects.using(using).filter(pk=run_id, status=RunStatus.FAILED)
+    if failed.update(retry_at=ClockTimestamp()) != 1:
+        raise AdvancementError(f"Run {run_id} has not failed, so there is nothing to resume.")
+    wake_up(RUNS_CLUSTER)
 
 
 def discard(run_id: int, *, by: str, reason: str, using: str = "default") -> None:
-    """End a held or a failed run; no further move of it is made.
+    """End a held or a failed run, or drop a dry run's plan; no further move of it is made.
 
     A scheduled run keeps its date: what is to be done for that night is done by an extra run. Raise
     AdvancementError without a reason, or when the run is neither held nor failed.
@@ -67,6 +142,7 @@ def confirm_rollback(
     digest: str,
     by: str,
     reason: str,
+    revision: int = 0,
     hold: bool = False,
     hold_until: datetime | None = None,
     disable_rules: bool = False,
@@ -74,30 +150,35 @@ def confirm_rollback(
 ) -> None:
     """Let the dry run of a rollback be applied, by whoever takes it up next, exactly as it was reviewed.
 
-    `digest` is that of the plan that was looked at. Raise AdvancementError without a reason, when the plan
-    is another one, or when the run is not such a plan any more.
+    `digest` is that of the plan that was looked at, `revision` that of its review. Raise AdvancementError
+    without a reason, when the plan is another one or nothing is left of it, or when the run is not such a
+    plan any more.
     """
     if not reason.strip():
         raise AdvancementError("A rollback needs a reason; say why these sprouts are to move back.")
-    plans = Run.objects.using(using).filter(pk=run_id, kind=RunKind.ROLLBACK, dry_run=True)
-    now = database_now(using)
-    confirmed = plans.filter(status=RunStatus.PLANNED, digest=digest).update(
-        status=RunStatus.APPROVED,
-        dry_run=False,
-        reason=reason.strip(),
-        decided_by=by,
-        decided_at=now,
-        decision_reason=reason.strip(),
-        hold=hold,
-        hold_until=hold_until,
-        disable_rules=disable_rules,
-        lease_expires_at=None,
-        finished_at=None,
-    )
-    if confirmed != 1:
-        raise AdvancementError(
-            f"Run {run_id} is not the plan that was reviewed, or was decided about already; look at it again."
+    with transaction.atomic(using=using):
+        limit_idling(using)
+        plans = Run.objects.using(using).filter(pk=run_id, kind=RunKind.ROLLBACK, dry_run=True)
+        confirmed = plans.filter(status=RunStatus.PLANNED, digest=digest, review_revision=revision).update(
+            status=RunStatus.APPROVED,
+            dry_run=False,
+            reason=reason.strip(),
+            decided_by=by,
+            decided_at=database_now(using),
+            decision_reason=reason.strip(),
+            hold=hold,
+            hold_until=hold_until,
+            disable_rules=disable_rules,
+            lease_expires_at=None,
+            finished_at=None,
         )
+        if confirmed != 1:
+            raise AdvancementError(
+                f"Run {run_id} is not the plan that was reviewed, or was decided about already; "
+                "look at it again."
+            )
+        _drop_struck(Run.objects.using(using).get(pk=run_id), by, using)
+    wake_up(RUNS_CLUSTER)
 
 
 def _decide(run_id: int, status: RunStatus, by: str, reason: str, using: str) -> None:
@@ -105,7 +186,8 @@ def _decide(run_id: int, status: RunStatus, by: str, reason: str, using: str) ->
         raise AdvancementError("A decision needs a reason; say why the run may go on or not.")
     now = database_now(using)
     runs = Run.objects.using(using).filter(pk=run_id)
-    decided = runs.filter(status__in=_OPEN_TO[status]).update(
+    waits = Q(status__in=_OPEN_TO[status])
+    decided = runs.filter(waits | _DRY if status == RunStatus.DISCARDED else waits).update(
         status=status,
         decided_by=by,
         decided_at=now,
@@ -133,16 +215,27 @@ def _check_planned(sprouts: Sequence[UUID], moves: "QuerySet[Move]") -> None:
         raise AdvancementError(f"The plan does not move the sprout {join_words(named, 'or')}.")
 
 
-def _strike(run_id: int, moves: "QuerySet[Move]", by: str, using: str) -> None:
-    """Take moves out of a plan and put on record who did; the others keep their positions."""
+def _drop_struck(run: Run, by: str, using: str) -> None:
+    """Take what was struck out of a plan and put on record who did; the others keep their positions.
+
+    Raise AdvancementError when nothing would be left.
+    """
+    moves = Move.objects.using(using).filter(run=run.pk, struck=True)
+    rollback = run.kind == RunKind.ROLLBACK
     struck = Fragment.of(moves.order_by().values_list("run_id", "sprout_id", "reverses_event_id"), using)
     with connections[using].cursor() as cursor:
         cursor.execute(
             f"""
             INSERT INTO advancement_left_out (run_id, sprout_id, event_id, bucket, reason)
-            SELECT struck.*, 'skipped', %(reason)s FROM ({struck.sql}) AS struck
+            SELECT struck.*, %(bucket)s, %(reason)s FROM ({struck.sql}) AS struck
             """,
-            {**struck.constants, "reason": f"{by} took it out of the plan."},
+            {
+                **struck.constants,
+                "bucket": LeftOutBucket.EXCLUDED if rollback else LeftOutBucket.SKIPPED,
+                "reason": f"{by} took it out of the plan.",
+            },
         )
     deleted = moves.delete()[0]
-    Run.objects.using(using).filter(pk=run_id).update(moves_struck=deleted)
+    if deleted and not Move.objects.using(using).filter(run=run.pk).exists():
+        raise AdvancementError("Nothing would be left of the plan; discard the run instead.")
+    Run.objects.using(using).filter(pk=run.pk).update(moves_struck=deleted)

@@ -19,21 +19,21 @@ def limits_exceeded(run: Run, using: str = "default") -> list[str]:
         return []
     found = []
     share, most = settings.ADVANCEMENT_MAX_SHARE, settings.ADVANCEMENT_MAX_MOVES
-    if run.evaluated >= LEAST_CANDIDATES and run.moves_planned > Decimal(str(share)) * run.evaluated:
+    moves = run.moves.using(using).filter(struck=False).count() if run.review_revision else run.moves_planned
+    if run.evaluated >= LEAST_CANDIDATES and moves > Decimal(str(share)) * run.evaluated:
         found.append(
-            f"It would move {run.moves_planned:,} of {run.evaluated:,} candidates, "
+            f"It would move {moves:,} of {run.evaluated:,} candidates, "
             f"more than the share of {share:g} that ADVANCEMENT_MAX_SHARE allows."
         )
-    if most is not None and run.moves_planned > most:
+    if most is not None and moves > most:
         found.append(
-            f"It would move {run.moves_planned:,} sprouts, "
-            f"more than the {most:,} that ADVANCEMENT_MAX_MOVES allows."
+            f"It would move {moves:,} sprouts, more than the {most:,} that ADVANCEMENT_MAX_MOVES allows."
         )
     return found + list(_limits_of_rules(run, using))
 
 
 def _limits_of_rules(run: Run, using: str) -> Iterator[str]:
-    moves = run.moves.using(using).order_by()
+    moves = run.moves.using(using).filter(struck=False).order_by()
     limited = moves.values("rule_version__rule", "rule_version__max_moves").annotate(count=Count("position"))
     for line in limited.filter(count__gt=F("rule_version__max_moves")).order_by("rule_version__rule"):
         yield (

@@ -63,8 +63,8 @@ def take_lease(run_id: int, *, using: str = "default") -> int | None:
             return None
         if run.status == RunStatus.FAILED:
             run.status = RunStatus.PLANNED if run.planned_at else RunStatus.PLANNING
-        if run.status == RunStatus.APPROVED:
-            # The time that a person took to decide is not the run's.
+        if run.status == RunStatus.APPROVED or run.started_at is None:
+            # The time that it waited for a person or a worker is not the run's.
             Run.objects.using(using).filter(pk=run_id).update(started_at=ClockTimestamp())
         _hand_over(
             run,

@@ -1,4 +1,4 @@
-"""Start a run: its row is inserted with the lease taken, before any work is done."""
+"""Start a run: its row is inserted before any work is done, with the lease taken or for a worker to take."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +17,7 @@ from advancement.models.runs import RunKind, RunStatus, RunTrigger
 from advancement.rollback.scope import RollbackRequest
 from advancement.rulebook import lifecycles
 from advancement.runs.lease import lease_for, owner
+from advancement.runs.waking import RUNS_CLUSTER, wake_up
 
 # Somebody waits for it, and a thousand moves take a tenth of a second.
 _LEAST_ROLLBACK_BATCH: Final = 1_000
@@ -44,14 +45,16 @@ class RunRequest:
         return tuple(dict.fromkeys(self.from_tiers or settings.ADVANCEMENT_FROM_TIERS))
 
 
-def start_run(request: RunRequest, *, trigger: RunTrigger, using: str = "default") -> Run:
-    """Insert an extra run and take its lease.
+def start_run(
+    request: RunRequest, *, trigger: RunTrigger, leased: bool = True, using: str = "default"
+) -> Run:
+    """Insert an extra run and take its lease; not `leased`, it waits for the cluster that does the runs.
 
     Raise AdvancementError for an unknown model or tier, or when the audit trail is not protected.
     """
     check_scope(request.tiers, request.lifecycle_model, using)
     check_triggers(using)
-    return _insert(request, trigger, None, using)
+    return _insert(request, trigger, None, using, leased=leased)
 
 
 def claim_date(day: date, request: RunRequest, *, using: str = "default") -> tuple[Run, bool]:
@@ -97,8 +100,10 @@ def check_triggers(using: str = "default") -> None:
         )
 
 
-def start_rollback(request: RollbackRequest, *, trigger: RunTrigger, using: str = "default") -> Run:
-    """Insert a rollback and take its lease.
+def start_rollback(
+    request: RollbackRequest, *, trigger: RunTrigger, leased: bool = True, using: str = "default"
+) -> Run:
+    """Insert a rollback and take its lease; not `leased`, it waits for the cluster that does the runs.
 
     Raise AdvancementError for an unknown rule or run, for a run that there is nothing to take back of in
     this way, without a reason unless it is a dry run, or when the audit trail is not protected.
@@ -123,7 +128,7 @@ def start_rollback(request: RollbackRequest, *, trigger: RunTrigger, using: str 
         hold=request.hold,
         hold_until=request.hold_until,
     )
-    return insert_leased(run, using)
+    return insert_leased(run, using) if leased else _insert_waiting(run, using)
 
 
 def _check_rollback(request: RollbackRequest, using: str) -> None:
@@ -171,7 +176,9 @@ def _check_kind(number: int, wanted: RunKind, using: str) -> None:
     raise AdvancementError(f"Run {number} is {_A_KIND[RunKind(kind)]}; {remedy}")
 
 
-def _insert(request: RunRequest, trigger: RunTrigger, day: date | None, using: str) -> Run:
+def _insert(
+    request: RunRequest, trigger: RunTrigger, day: date | None, using: str, *, leased: bool = True
+) -> Run:
     run = Run(
         kind=RunKind.ADVANCEMENT,
         trigger=trigger,
@@ -183,7 +190,17 @@ def _insert(request: RunRequest, trigger: RunTrigger, day: date | None, using: s
         log_url=request.log_url,
         requested_by=request.requested_by,
     )
-    return insert_leased(run, using)
+    return insert_leased(run, using) if leased else _insert_waiting(run, using)
+
+
+def _insert_waiting(run: Run, using: str) -> Run:
+    """Save a new run as `planning` for whoever takes up what was left lying, and wake that one up."""
+    run.status = RunStatus.PLANNING
+    run.created_at = database_now(using)
+    run.save(using=using, force_insert=True)
+    wake_up(RUNS_CLUSTER)
+    run.refresh_from_db(using=using)
+    return run
 
 
 def insert_leased(run: Run, using: str) -> Run:

@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import Count
 
 from advancement.database.snapshot import one_snapshot
-from advancement.models import AdvancementEvent, RuleVersion, Run
+from advancement.models import AdvancementEvent, LeftOut, RuleVersion, Run
 from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
 from advancement.rollback.rules import rules_rolled_back
 from advancement.rollback.scope import events_in_scope
@@ -63,6 +63,13 @@ def summarise(run: Run, *, using: str = "default") -> dict[str, Any]:
     }
 
 
+def counts_of(run_id: int, using: str = "default") -> dict[str, int]:
+    """Return how many moves a run has made and how many it skipped, as it keeps them at its end."""
+    left_out = LeftOut.objects.using(using).filter(run=run_id, bucket=LeftOutBucket.SKIPPED)
+    events = AdvancementEvent.objects.using(using).filter(run_id=run_id)
+    return {"advanced": events.count(), "skipped": left_out.count()}
+
+
 def summary_of(run: Run, *, using: str = "default") -> dict[str, Any]:
     """Return the object that the command of the run's kind prints."""
     return (summarise_rollback if run.kind == RunKind.ROLLBACK else summarise)(run, using=using)
@@ -85,10 +92,10 @@ def _summary_of_rollback(run: Run, using: str) -> dict[str, Any]:
     counts = dict(left_out.values_list("bucket", "count"))
     skipped = counts.get(LeftOutBucket.SKIPPED, 0)
     if _only_planned(run):
-        reverted = run.moves_planned - skipped
+        reverted = run.moves.using(using).filter(struck=False).count()
     else:
         reverted = AdvancementEvent.objects.using(using).filter(run_id=run.pk).count()
-    dropped, failed = _not_reached(run, reverted + skipped)
+    dropped, failed = _not_reached(run, reverted + skipped + run.moves_struck)
     return {
         "run": str(run.pk),
         "status": run.status,

@@ -18,8 +18,7 @@ from advancement.database.clock import ClockTimestamp, database_now
 from advancement.database.limits import limit_idling, limit_waiting
 from advancement.database.waiting import waiting_time
 from advancement.evaluation.plan import make_plan
-from advancement.models import LeftOut, Run
-from advancement.models.events import AdvancementEvent
+from advancement.models import Run
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
 from advancement.notifications.outbox import announce
 from advancement.rollback.plan import make_rollback_plan
@@ -29,7 +28,7 @@ from advancement.runs.lease import UNFINISHED, abandoned, lease_for, take_lease
 from advancement.runs.retry import drop_connection, first_line, retrying
 from advancement.runs.sealing import seal_ended_runs
 from advancement.runs.start import check_scope, check_triggers
-from advancement.runs.summary import summary_of
+from advancement.runs.summary import counts_of, summary_of
 
 logger = logging.getLogger(__name__)
 
@@ -245,12 +244,9 @@ class _Worker:
         self._progress("applying", done, total)
 
     def _finish(self) -> None:
-        events = AdvancementEvent.objects.using(self._using).filter(run_id=self._id)
-        skipped = LeftOut.objects.using(self._using).filter(run=self._id, bucket="skipped")
         self._end(
             status=RunStatus.SUCCEEDED,
-            advanced=events.count(),
-            skipped=skipped.count(),
+            **counts_of(self._id, self._using),
             finished_at=database_now(self._using),
             lease_expires_at=None,
         )

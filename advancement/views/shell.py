@@ -83,8 +83,8 @@ class Console:
 
 
 _PLACES = (
-    ("Advancement rules", "rules", "admin:advancement_advancementrule_changelist", Right.VIEW_RULES),
-    ("Runs", "runs", "admin:advancement_run_changelist", Right.VIEW_RUNS),
+    ("Advancement rules", "rules", "console:rules", Right.VIEW_RULES),
+    ("Runs", "runs", "console:runs", Right.VIEW_RUNS),
     ("Events", "events", "admin:advancement_advancementevent_changelist", Right.VIEW_EVENTS),
     ("Sprouts", "sprouts", "admin:advancement_sprout_changelist", Right.VIEW_SPROUTS),
     ("Lifecycle models", "models", "admin:advancement_lifecyclemodel_changelist", Right.VIEW_LIFECYCLES),
