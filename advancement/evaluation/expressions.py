@@ -99,6 +99,13 @@ class Json(Func):
         return super().as_sql(compiler, connection, template="JSON(%(expressions)s)", **extra)
 
 
+class Total(Func):
+    """The sum of many terms, side by side; nested in pairs they would be too deep for SQLite's parser."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " + "
+
+
 def column(relation: str, name: str) -> F:
     """Return a reference to a column behind a (filtered) relation."""
     return F(f"{relation}__{name}")

@@ -17,6 +17,7 @@ from advancement.criteria.signals import SIGNALS, Signal, Unit
 from advancement.evaluation.candidates import Candidates, require_readable
 from advancement.evaluation.compile import CompiledRule
 from advancement.evaluation.reading import candidates_of
+from advancement.rulebook import lifecycles
 
 # The part of the values at either end that need not be drawn to scale.
 _LOW_TAIL: Final = 0.01
@@ -68,7 +69,7 @@ def histogram(
     `exact` is that of `preview_details`. Raise RulesRefused when the rule's model, from tier, logic or a
     criterion is not valid, IndexError when it has no such criterion.
     """
-    require_readable(definition, using)
+    require_readable(definition, lifecycles(using))
     with candidates_of(definition, (), exact=exact, using=using) as candidates:
         return _Chart(definition, criterion, candidates).draw()
 
