@@ -25,8 +25,9 @@ from advancement.rights import Right
 from advancement.rulebook import current_rules
 from advancement.views.access import allows, may
 
-# So many warnings are shown one by one.
+# So many warnings, and so many problems of a file, are shown one by one.
 _SHOWN: Final = 5
+_PROBLEMS: Final = 20
 
 
 @allows(GET=Right.EXPORT_DATA)
@@ -97,7 +98,11 @@ def _text(request: HttpRequest) -> str:
 
 
 def _form(request: HttpRequest, text: str = "", errors: list[str] | None = None) -> HttpResponse:
-    context = {"title": "Import rules", "text": text, "errors": errors or [], "allowed": _allowed(request)}
+    shown = list(errors or [])
+    # Reading the form says itself how many more there are, in a line of its own.
+    if len(shown) > _PROBLEMS + 1:
+        shown[_PROBLEMS:] = [f"There are {len(shown) - _PROBLEMS:,} more problems."]
+    context = {"title": "Import rules", "text": text, "errors": shown, "allowed": _allowed(request)}
     return render(request, "console/import_rules.html", context, status=422 if errors else 200)
 
 

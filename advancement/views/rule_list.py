@@ -88,8 +88,10 @@ class Row:
 
     @property
     def never_matched(self) -> bool:
-        """Whether nothing met it at the last count and nothing was ever advanced by it."""
-        return self.count is not None and not self.count.matches and not getattr(self.rule, "ever", True)
+        """Whether nothing met it at the last count and nothing was ever advanced by it, though it could."""
+        if not self.switchable or self.invalid or self.shadowed or self.count is None:
+            return False
+        return not self.count.matches and not getattr(self.rule, "ever", True)
 
     @property
     def share_exceeded(self) -> bool:
