@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from advancement.views import dashboard, health, plans, rollbacks, rule_editor, rules, runs
+from advancement.views import (
+    dashboard,
+    events,
+    health,
+    plans,
+    rollbacks,
+    rule_editor,
+    rules,
+    runs,
+    sprout_actions,
+    sprouts,
+)
 
 app_name = "console"
 urlpatterns = [
@@ -22,4 +33,14 @@ urlpatterns = [
     # Rollbacks
     path("rollback/", rollbacks.scope, name="rollback"),
     path("rollback/<int:run_id>/", rollbacks.review, name="review_rollback"),
+    # Events
+    path("events/", events.events, name="events"),
+    path("events/export/", events.events_csv, name="export_events"),
+    path("events/<int:event_id>/", events.event, name="event"),
+    # Sprouts
+    path("sprouts/", sprouts.sprouts, name="sprouts"),
+    path("sprouts/<uuid:sprout_id>/", sprouts.sprout, name="sprout"),
+    path("sprouts/<uuid:sprout_id>/override/", sprout_actions.override, name="override_sprout"),
+    path("sprouts/<uuid:sprout_id>/hold/", sprout_actions.hold, name="hold_sprout"),
+    path("sprouts/<uuid:sprout_id>/release/", sprout_actions.release, name="release_sprout"),
 ]

@@ -85,8 +85,8 @@ class Console:
 _PLACES = (
     ("Advancement rules", "rules", "console:rules", Right.VIEW_RULES),
     ("Runs", "runs", "console:runs", Right.VIEW_RUNS),
-    ("Events", "events", "admin:advancement_advancementevent_changelist", Right.VIEW_EVENTS),
-    ("Sprouts", "sprouts", "admin:advancement_sprout_changelist", Right.VIEW_SPROUTS),
+    ("Events", "events", "console:events", Right.VIEW_EVENTS),
+    ("Sprouts", "sprouts", "console:sprouts", Right.VIEW_SPROUTS),
     ("Lifecycle models", "models", "admin:advancement_lifecyclemodel_changelist", Right.VIEW_LIFECYCLES),
     ("Health", "health", "console:health", Right.VIEW_RUNS),
 )
