@@ -10,6 +10,7 @@ from django.db.models import Q
 from django_q.models import Task
 
 from advancement.database.clock import database_now
+from advancement.history import note_ended_days
 from advancement.models import Run
 from advancement.models.runs import RunKind, RunStatus
 from advancement.notifications.outbox import something_to_send
@@ -39,6 +40,7 @@ def tick() -> bool:
         run_due, message_due = something_to_do(), something_to_send()
         note_tick()
         prune_tasks()
+        note_ended_days()
     except DatabaseError as error:  # a migration is still to come, or the server is away
         logger.error("The schedule cannot be looked at: %s", str(error).partition("\n")[0])
         return False

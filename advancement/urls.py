@@ -18,6 +18,7 @@ from advancement.views import (
 app_name = "console"
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
+    path("expect/", dashboard.expect, name="expect"),
     path("health/", health.health, name="health"),
     # Rules
     path("rules/", rules.rules, name="rules"),

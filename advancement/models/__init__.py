@@ -1,6 +1,6 @@
 """The tables of Grove Console, a module for each group of nouns."""
 
-from advancement.models.events import AdvancementEvent
+from advancement.models.events import AdvancementEvent, DailyCount
 from advancement.models.holds import Hold
 from advancement.models.lifecycle import LifecycleModel, Tier
 from advancement.models.outbox import OutboxMessage
@@ -13,6 +13,7 @@ from advancement.models.sprouts import Sprout, UsageEvent
 __all__ = [
     "AdvancementEvent",
     "AdvancementRule",
+    "DailyCount",
     "DirtySprout",
     "Hold",
     "LeftOut",
