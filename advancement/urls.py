@@ -11,6 +11,7 @@ from advancement.views import (
     rule_editor,
     rules,
     runs,
+    search,
     sprout_actions,
     sprouts,
 )
@@ -19,6 +20,7 @@ app_name = "console"
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     path("expect/", dashboard.expect, name="expect"),
+    path("search/", search.search, name="search"),
     path("health/", health.health, name="health"),
     # Rules
     path("rules/", rules.rules, name="rules"),

@@ -107,5 +107,5 @@ def test_it_takes_few_queries_however_much_there_is(
     finished_run()
     assert Run.objects.count() == 1
     client = viewer()
-    with django_assert_max_num_queries(35):
+    with django_assert_max_num_queries(30):
         _dashboard(client)
