@@ -45,10 +45,18 @@ def test_a_number_that_is_a_run_and_an_event_shows_both() -> None:
     event = AdvancementEvent.objects.get()
     run = Run.objects.get()
     if run.pk != event.pk:
-        run = Run.objects.create(
-            pk=event.pk, kind="advancement", trigger="command", batch_size=1, created_at=run.created_at
-        )
+        run.pk = event.pk
+        run.save(force_insert=True)
     assert _kinds(_search(viewer(), str(event.pk))) == ["Run", "Event"]
+
+
+def test_a_sprout_that_was_deleted_leads_to_its_events() -> None:
+    add_rule()
+    sprout = make_sprout(signals={"citations": 5})
+    finished_run()
+    wanted = sprout.pk
+    sprout.delete()
+    assert _search(viewer(), str(wanted))["Location"] == f"{reverse('console:events')}?sprout={wanted}"
 
 
 def test_nothing_found_says_so_and_what_to_try() -> None:
