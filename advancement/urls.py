@@ -6,6 +6,7 @@ from advancement.views import (
     dashboard,
     events,
     health,
+    lifecycles,
     plans,
     rollbacks,
     rule_editor,
@@ -21,7 +22,15 @@ urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     path("expect/", dashboard.expect, name="expect"),
     path("search/", search.search, name="search"),
+    # Health
     path("health/", health.health, name="health"),
+    path("health/ledger/", health.check_ledger, name="check_ledger"),
+    path("health/resend/", health.resend, name="resend"),
+    path("health/test/", health.try_channels, name="try_channels"),
+    # Lifecycle models
+    path("lifecycles/", lifecycles.lifecycles, name="lifecycles"),
+    path("lifecycles/load/", lifecycles.load_example, name="load_example"),
+    path("lifecycles/<slug:slug>/archive/", lifecycles.archive_lifecycle, name="archive_lifecycle"),
     # Rules
     path("rules/", rules.rules, name="rules"),
     # The rule editor

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.cache import cache
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -22,7 +21,6 @@ from advancement.models import (
     OutboxMessage,
     Run,
     SignalRefresh,
-    Sprout,
     Tier,
 )
 from advancement.models.outbox import OutboxStatus
@@ -31,10 +29,9 @@ from advancement.rights import Right
 from advancement.runs.schedule import next_slot
 from advancement.views.access import allows
 from advancement.views.charts import StackedBars, spark, stacked_bars
+from advancement.views.lifecycles import count_sprouts
 
 _SERIES: Final = 3
-# Seconds; counting a million sprouts is not for every look at the page.
-_COUNTED_FOR: Final = 60
 _SHOWN: Final = 5
 
 
@@ -108,7 +105,7 @@ def _chart(counts: Counts, rules: Sequence[AdvancementRule], last: date) -> Stac
 
 def _ladders(now: datetime) -> list[tuple[LifecycleModel, list[tuple[Tier, int, int]], int]]:
     """Return each lifecycle model with its tiers, how many sprouts are in each and the change in a day."""
-    counts = cache.get_or_set("console.sprouts", _count_sprouts, _COUNTED_FOR) or {}
+    counts = count_sprouts()
     changes = _changes_since(now - timedelta(days=1))
     found = []
     for model in LifecycleModel.objects.filter(archived_at__isnull=True).prefetch_related("tiers"):
@@ -118,11 +115,6 @@ def _ladders(now: datetime) -> list[tuple[LifecycleModel, list[tuple[Tier, int, 
         ]
         found.append((model, ladder, sum(count for _, count, _ in ladder)))
     return found
-
-
-def _count_sprouts() -> dict[tuple[str, str], int]:
-    rows = Sprout.objects.order_by().values_list("lifecycle_model", "tier").annotate(count=Count("pk"))
-    return {(model, tier): count for model, tier, count in rows}
 
 
 def _changes_since(start: datetime) -> Counter[tuple[str, str]]:

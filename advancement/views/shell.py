@@ -93,7 +93,7 @@ _PLACES = (
     ("Runs", "runs", "console:runs", "r", Right.VIEW_RUNS),
     ("Events", "events", "console:events", "e", Right.VIEW_EVENTS),
     ("Sprouts", "sprouts", "console:sprouts", "s", Right.VIEW_SPROUTS),
-    ("Lifecycle models", "models", "admin:advancement_lifecyclemodel_changelist", "l", Right.VIEW_LIFECYCLES),
+    ("Lifecycle models", "models", "console:lifecycles", "l", Right.VIEW_LIFECYCLES),
     ("Health", "health", "console:health", "h", Right.VIEW_RUNS),
 )
 
