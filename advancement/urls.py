@@ -15,6 +15,7 @@ from advancement.views import (
     search,
     sprout_actions,
     sprouts,
+    uploads,
 )
 
 app_name = "console"
@@ -27,6 +28,11 @@ urlpatterns = [
     path("health/ledger/", health.check_ledger, name="check_ledger"),
     path("health/resend/", health.resend, name="resend"),
     path("health/test/", health.try_channels, name="try_channels"),
+    # Import
+    path("import/", uploads.imports, name="imports"),
+    path("import/<int:upload_id>/", uploads.upload, name="upload"),
+    path("import/<int:upload_id>/confirm/", uploads.confirm_upload, name="confirm_upload"),
+    path("import/<int:upload_id>/drop/", uploads.drop_upload, name="drop_upload"),
     # Lifecycle models
     path("lifecycles/", lifecycles.lifecycles, name="lifecycles"),
     path("lifecycles/load/", lifecycles.load_example, name="load_example"),

@@ -9,6 +9,7 @@ from advancement.models.runs import LeftOut, Move, Run, RunLogLine, Schedule
 from advancement.models.seals import Seal
 from advancement.models.signals import DirtySprout, SignalAggregation, SignalRefresh
 from advancement.models.sprouts import Sprout, UsageEvent
+from advancement.models.uploads import Upload, UploadPart
 
 __all__ = [
     "AdvancementEvent",
@@ -31,5 +32,7 @@ __all__ = [
     "SignalRefresh",
     "Sprout",
     "Tier",
+    "Upload",
+    "UploadPart",
     "UsageEvent",
 ]
