@@ -4,7 +4,9 @@ from django.urls import path
 
 from advancement.views import (
     dashboard,
+    events,
     health,
+    lifecycles,
     plans,
     rollbacks,
     rule_editor,
@@ -12,12 +14,31 @@ from advancement.views import (
     rule_switch,
     rules,
     runs,
+    search,
+    sprout_actions,
+    sprouts,
+    uploads,
 )
 
 app_name = "console"
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
+    path("expect/", dashboard.expect, name="expect"),
+    path("search/", search.search, name="search"),
+    # Health
     path("health/", health.health, name="health"),
+    path("health/ledger/", health.check_ledger, name="check_ledger"),
+    path("health/resend/", health.resend, name="resend"),
+    path("health/test/", health.try_channels, name="try_channels"),
+    # Import
+    path("import/", uploads.imports, name="imports"),
+    path("import/<int:upload_id>/", uploads.upload, name="upload"),
+    path("import/<int:upload_id>/confirm/", uploads.confirm_upload, name="confirm_upload"),
+    path("import/<int:upload_id>/drop/", uploads.drop_upload, name="drop_upload"),
+    # Lifecycle models
+    path("lifecycles/", lifecycles.lifecycles, name="lifecycles"),
+    path("lifecycles/load/", lifecycles.load_example, name="load_example"),
+    path("lifecycles/<slug:slug>/archive/", lifecycles.archive_lifecycle, name="archive_lifecycle"),
     # Rules
     path("rules/", rules.rules, name="rules"),
     path("rules/count/", rules.count_rules, name="count_rules"),
@@ -38,4 +59,14 @@ urlpatterns = [
     # Rollbacks
     path("rollback/", rollbacks.scope, name="rollback"),
     path("rollback/<int:run_id>/", rollbacks.review, name="review_rollback"),
+    # Events
+    path("events/", events.events, name="events"),
+    path("events/export/", events.events_csv, name="export_events"),
+    path("events/<int:event_id>/", events.event, name="event"),
+    # Sprouts
+    path("sprouts/", sprouts.sprouts, name="sprouts"),
+    path("sprouts/<uuid:sprout_id>/", sprouts.sprout, name="sprout"),
+    path("sprouts/<uuid:sprout_id>/override/", sprout_actions.override, name="override_sprout"),
+    path("sprouts/<uuid:sprout_id>/hold/", sprout_actions.hold, name="hold_sprout"),
+    path("sprouts/<uuid:sprout_id>/release/", sprout_actions.release, name="release_sprout"),
 ]
