@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('advancement', '0009_history'),
+        ('advancement', '0010_history'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('advancement', '0008_roles'),
+        ('advancement', '0009_preview'),
     ]
 
     operations = [
