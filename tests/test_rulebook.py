@@ -63,10 +63,10 @@ def test_a_draft_is_kept_beside_the_active_version_and_the_batch_does_not_see_it
 def test_an_activated_draft_is_what_the_batch_uses() -> None:
     save_rules([make_rule("citations >= 3")], by="editor")
     save_draft(make_rule("citations >= 9"), by="editor")
-    activate_draft("a-rule")
+    activate_draft("a-rule", by="approver")
     assert [version.number for version in active_versions()] == [2]
     with pytest.raises(AdvancementError, match="no draft to activate"):
-        activate_draft("a-rule")
+        activate_draft("a-rule", by="approver")
 
 
 def test_a_newer_draft_takes_the_place_of_the_older_one() -> None:
@@ -79,7 +79,7 @@ def test_a_newer_draft_takes_the_place_of_the_older_one() -> None:
 def test_a_draft_that_nothing_can_meet_may_be_kept_but_not_activated() -> None:
     save_draft(make_rule("queryDiversity > 1"), by="editor")
     with pytest.raises(RulesRefused, match="never be met"):
-        activate_draft("a-rule")
+        activate_draft("a-rule", by="approver")
     assert active_versions() == []
 
 
