@@ -112,7 +112,9 @@ def save_draft(
     """
     _checked([replace(definition, enabled=False)], using)
     with transaction.atomic(using=using):
-        rule, added = AdvancementRule.objects.using(using).select_for_update().get_or_create(id=definition.slug)
+        rule, added = (
+            AdvancementRule.objects.using(using).select_for_update().get_or_create(id=definition.slug)
+        )
         if rule.archived_at:
             raise AdvancementError(
                 f"The rule {quoted(rule.id)} is archived. Import it to bring it back, or duplicate it."
@@ -138,9 +140,7 @@ def _refuse_older(rule: AdvancementRule, based_on: int) -> None:
         raise NewerVersion(newest)
 
 
-def activate_draft(
-    slug: str, *, by: str, number: int | None = None, using: str = "default"
-) -> RuleVersion:
+def activate_draft(slug: str, *, by: str, number: int | None = None, using: str = "default") -> RuleVersion:
     """Make a rule's draft its active version, which the batch uses from then on.
 
     `number` is the version that was looked at. Raise OwnDraft when `by` wrote the draft and no setting

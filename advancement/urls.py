@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from advancement.views import dashboard, health, plans, rollbacks, rule_editor, rules, runs
+from advancement.views import (
+    dashboard,
+    health,
+    plans,
+    rollbacks,
+    rule_editor,
+    rule_preview,
+    rule_versions,
+    rules,
+    runs,
+)
 
 app_name = "console"
 urlpatterns = [
@@ -12,7 +22,13 @@ urlpatterns = [
     path("rules/", rules.rules, name="rules"),
     # The rule editor
     path("rules/new/", rule_editor.new_rule, name="new_rule"),
+    path("rules/preview/", rule_preview.count, name="preview_rule"),
+    path("rules/preview/details/", rule_preview.details, name="preview_details"),
+    path("rules/preview/chart/", rule_preview.chart, name="preview_chart"),
     path("rules/<slug:slug>/", rule_editor.rule, name="rule"),
+    path("rules/<slug:slug>/activate/", rule_versions.activate, name="activate_rule"),
+    path("rules/<slug:slug>/discard-draft/", rule_versions.discard, name="discard_draft"),
+    path("rules/<slug:slug>/restore/<int:number>/", rule_versions.restore, name="restore_version"),
     # Runs
     path("runs/", runs.runs, name="runs"),
     path("runs/start/", runs.start, name="start_run"),

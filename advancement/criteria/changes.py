@@ -37,10 +37,14 @@ class SettingChange:
 
 @dataclass(frozen=True, slots=True)
 class RuleChanges:
-    """All that differs between two versions; `criteria` lists those that were kept, too."""
+    """All that differs between two versions; `criteria` lists those that were kept, too.
+
+    `logic` is how the later version combines its criteria.
+    """
 
     criteria: tuple[CriterionChange, ...]
     settings: tuple[SettingChange, ...]
+    logic: str = Logic.ALL
 
     @property
     def any(self) -> bool:
@@ -56,7 +60,7 @@ class RuleChanges:
 def changes_between(before: RuleDefinition, after: RuleDefinition) -> RuleChanges:
     """Return what one has to change in `before` to get `after`; the slug is not looked at."""
     return RuleChanges(
-        tuple(_criteria(before.criteria, after.criteria)), tuple(_settings(before, after))
+        tuple(_criteria(before.criteria, after.criteria)), tuple(_settings(before, after)), after.logic
     )
 
 

@@ -12,7 +12,9 @@ _GROUPED: Final = re.compile(r"[+-]?\d{1,3}([, '])\d{3}(\1\d{3})*(\.\d*)?", re.A
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d*,\d+", re.ASCII)
 _MOST_CHARACTERS: Final = 400
 # Typographic signs for what the keyboard has.
-_PLAIN_SIGNS: Final = str.maketrans({"\u2212": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
+_PLAIN_SIGNS: Final = str.maketrans(
+    {"\u2212": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"}
+)
 
 
 class NotANumber(ValueError):
@@ -29,7 +31,9 @@ def read_number(text: str) -> float:
     if _GROUPED.fullmatch(plain):
         plain = re.sub(r"[, ']", "", plain)
     if _DECIMAL_COMMA.fullmatch(plain):
-        raise NotANumber(f"{quoted(text)} has a comma: write decimals with a point, as in {_with_point(plain)}.")
+        raise NotANumber(
+            f"{quoted(text)} has a comma: write decimals with a point, as in {_with_point(plain)}."
+        )
     if not _PLAIN.fullmatch(plain):
         raise NotANumber(f"{quoted(text)} is not a number. Use digits and a point, as in 12 or 0.45.")
     number = float(plain)

@@ -15,8 +15,15 @@ from advancement.criteria.rules import (
     RuleDefinition,
 )
 from advancement.criteria.signals import Period
-from advancement.criteria.validation import Problem, check_rule
-from advancement.criteria.wording import compact_number
+from advancement.criteria.validation import (
+    MAX_MOVES,
+    MAX_PRIORITY,
+    MAX_SLUG_LENGTH,
+    Blocks,
+    Problem,
+    check_rule,
+)
+from advancement.criteria.wording import compact_number, format_number
 from advancement.forms.numbers import NotANumber, read_number, read_whole_number
 
 # Shown in place of a name that is not given yet; never stored.
@@ -80,7 +87,10 @@ class RuleEntry:
         rows = max(len(column) for column in columns)
         based_on = data.get("based_on", "")
         return cls(
-            **{name: data.get(name, "") for name in ("slug", "lifecycle_model", "from_tier", "to_tier", "logic")},
+            **{
+                name: data.get(name, "")
+                for name in ("slug", "lifecycle_model", "from_tier", "to_tier", "logic")
+            },
             title=data.get("title", "").strip(),
             # Browsers send line ends as two characters.
             description=data.get("description", "").replace("\r\n", "\n"),
@@ -97,16 +107,39 @@ class RuleEntry:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something wrong with the form. `place` is a field, such as `criteria.1.threshold`, counted from zero."""
+    """Something wrong with the form, and where; see `Problem` for `place` (its `field`) and `blocks`.
+
+    `empty` says that something is not filled in yet.
+    """
 
     place: str
     message: str
+    blocks: Blocks = "saving"
+    empty: bool = False
 
     @property
     def row(self) -> int | None:
         """The row of the criterion that it is about, counted from zero; None when about something else."""
         parts = self.place.split(".")
         return int(parts[1]) if parts[0] == "criteria" and len(parts) > 1 else None
+
+    @property
+    def field_id(self) -> str:
+        """The id of the field, in the page, where it can be put right."""
+        if self.row is not None:
+            part = self.place.split(".")[2:] or ["signal"]
+            return f"criterion-{self.row}-{part[0]}"
+        return "add-criterion" if self.place == "criteria" else self.place
+
+    @property
+    def summary(self) -> str:
+        """Its sentence for a place away from the field."""
+        if self.row is not None:
+            return (
+                self.message if "criterion" in self.message else f"Criterion {self.row + 1}: {self.message}"
+            )
+        label = _LABELS.get(self.place)
+        return f"{label}: {self.message}" if label else self.message
 
 
 @dataclass(frozen=True)
@@ -159,7 +192,8 @@ def read_rule(entry: RuleEntry, ladders: Lifecycles) -> Reading:
         for problem in check_rule(replace(definition, criteria=tuple(criteria)), ladders)
         if not reader.stands_in_for(problem)
     ]
-    errors = sorted(reader.faults + [_fault(p) for p in problems if p.blocks == "saving"], key=_in_order)
+    found = [_fault(p, entry) for p in problems if p.blocks == "saving"]
+    errors = sorted(reader.faults + found, key=_in_order)
     faulty = {fault.row for fault in errors}
     return Reading(
         definition=replace(definition, criteria=tuple(c for i, c in enumerate(criteria) if i not in faulty)),
@@ -178,32 +212,52 @@ class _Reader:
         try:
             return read(text)
         except NotANumber as error:
-            self.faults.append(Fault(place, str(error)))
+            self.faults.append(Fault(place, str(error), empty=not text.strip()))
             return stand_in
 
     def stands_in_for(self, problem: Problem) -> bool:
         """Whether a problem may be about a stand-in: of its own field, or of a row that it compares with."""
         rows = any(fault.row is not None for fault in self.faults)
-        return problem.field in {fault.place for fault in self.faults} or (rows and problem.blocks != "saving")
+        return problem.field in {fault.place for fault in self.faults} or (
+            rows and problem.blocks != "saving"
+        )
 
 
-def _fault(problem: Problem) -> Fault:
-    return Fault(problem.field or "", problem.sentence)
+def _fault(problem: Problem, entry: RuleEntry) -> Fault:
+    fault = Fault(problem.field or "", problem.sentence)
+    if problem.code == "unknown-signal" and fault.row is not None and not entry.criteria[fault.row].signal:
+        return Fault(fault.place, "Choose a signal.", empty=True)
+    return Fault(fault.place, _OWN_WORDS.get(problem.code, fault.message))
 
 
 def _warning(problem: Problem, enabled: bool) -> Fault:
     stops = " Until then it cannot be activated." if problem.blocks == "enabling" and enabled else ""
-    return Fault(problem.field or "", problem.sentence + stops)
+    return Fault(problem.field or "", problem.sentence + stops, problem.blocks)
 
 
-_ORDER: Final[Mapping[str, int]] = {
-    name: index
-    for index, name in enumerate(
-        ("title", "slug", "description", "lifecycle_model", "from_tier", "to_tier", "priority", "max_moves",
-         "logic", "criteria")
-    )
-}  # fmt: skip
+# What is said better where the field stands right beside it.
+_OWN_WORDS: Final[Mapping[str, str]] = {
+    "no-title": "Give the rule a title.",
+    "bad-slug": f"Use 1 to {MAX_SLUG_LENGTH} lowercase letters, digits, hyphens and underscores.",
+    "bad-priority": f"Enter a whole number from 0 to {format_number(MAX_PRIORITY)}.",
+    "bad-guardrail": f"Enter a whole number from 1 to {format_number(MAX_MOVES)}, or nothing.",
+    "no-criteria": "Add at least one criterion: without any, nothing could ever meet the rule.",
+}
+_LABELS: Final[Mapping[str, str]] = {
+    "title": "Title",
+    "slug": "Slug",
+    "description": "Description",
+    "lifecycle_model": "Lifecycle model",
+    "from_tier": "From tier",
+    "to_tier": "To tier",
+    "priority": "Priority",
+    "max_moves": "Guardrail",
+}
+_PARTS: Final = ("signal", "operator", "threshold", "period")
+_ORDER: Final[Mapping[str, int]] = {name: index for index, name in enumerate((*_LABELS, "logic", "criteria"))}
 
 
-def _in_order(fault: Fault) -> tuple[int, int]:
-    return _ORDER.get(fault.place.split(".")[0], len(_ORDER)), fault.row or 0
+def _in_order(fault: Fault) -> tuple[int, int, int]:
+    name, *rest = fault.place.split(".")
+    part = rest[1] if len(rest) > 1 else ""
+    return _ORDER.get(name, len(_ORDER)), fault.row or 0, _PARTS.index(part) if part in _PARTS else 0

@@ -24,7 +24,8 @@ def take_step(entry: RuleEntry, action: str, ladders: Lifecycles) -> Step | None
     """Return the form after an action, None when the action is none of these."""
     if action == ADD:
         return Step(
-            replace(entry, criteria=(*entry.criteria, CriterionEntry())), f"criterion-{len(entry.criteria)}-signal"
+            replace(entry, criteria=(*entry.criteria, CriterionEntry())),
+            f"criterion-{len(entry.criteria)}-signal",
         )
     if action == CHOICES:
         return Step(with_fitting_tiers(entry, ladders), "to_tier")

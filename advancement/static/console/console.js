@@ -47,6 +47,20 @@
     if (form) form.requestSubmit();
   });
 
+  // What was wrong with a field is judged anew once it changes.
+  document.addEventListener("input", (event) => event.target.removeAttribute("aria-invalid"));
+
+  // What somebody opened or closed stays so when its part of the page is replaced.
+  const opened = new Map();
+  document.addEventListener("toggle", (event) => { if (event.target.matches("details[id]")) opened.set(event.target.id, event.target.open); }, true);
+  document.addEventListener("htmx:load", (event) => event.detail.elt.parentElement?.querySelectorAll("details[id]").forEach((details) => { details.open = opened.get(details.id) ?? details.open; }));
+
+  // A form that was changed and not sent asks before it is left.
+  let unsent = null;
+  document.addEventListener("input", (event) => { if (event.target.form?.matches("[data-keep]")) unsent = event.target.form; });
+  document.addEventListener("submit", () => { unsent = null; });
+  window.addEventListener("beforeunload", (event) => { if (unsent?.isConnected) event.preventDefault(); });
+
   document.addEventListener("htmx:sendError", () => say("The console cannot be reached. What is shown may be old."));
   document.addEventListener("htmx:responseError", (event) => {
     say(`The console answered with an error (${event.detail.xhr.status}). What is shown may be old.`);
