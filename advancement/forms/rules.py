@@ -136,7 +136,9 @@ class Fault:
         """Its sentence for a place away from the field."""
         if self.row is not None:
             return (
-                self.message if "criterion" in self.message else f"Criterion {self.row + 1}: {self.message}"
+                self.message
+                if "criterion" in self.message.lower()
+                else f"Criterion {self.row + 1}: {self.message}"
             )
         label = _LABELS.get(self.place)
         return f"{label}: {self.message}" if label else self.message

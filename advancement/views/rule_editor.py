@@ -124,11 +124,10 @@ def _with_figures(editor: Editor, request: HttpRequest) -> Editor:
 
 
 def _save(request: HttpRequest, entry: RuleEntry, stored: StoredRule | None) -> HttpResponse:
-    if stored is None and not entry.slug.strip():
-        entry = replace(entry, slug=suggested_slug(entry))
-    reading = read_rule(entry, lifecycles())
+    slug = entry.slug.strip() or suggested_slug(entry)
+    reading = read_rule(replace(entry, slug=slug), lifecycles())
     before = stored.newest_number if stored else 0
-    if stored is None and _taken_by_page(entry.slug):
+    if stored is None and _taken_by_page(slug):
         return _refused(request, entry, stored, Fault("slug", "This name is reserved; choose another."))
     if reading.errors:
         return _refused(request, entry, stored)
@@ -144,7 +143,7 @@ def _save(request: HttpRequest, entry: RuleEntry, stored: StoredRule | None) -> 
         return _refused(request, entry, stored, *faults)
     except AdvancementError as error:
         messages.error(request, str(error))
-        return redirect("console:rule", slug=entry.slug)
+        return redirect("console:rule", slug=slug)
     _say_saved(request, version, changed=version.number > before)
     return redirect("console:rule", slug=version.rule_id)
 
@@ -217,6 +216,9 @@ def _page(request: HttpRequest, editor: Editor, status: int = 200) -> HttpRespon
     }
     if stored:
         context["versions"], context["page"] = stored.version_page(request)
+        context["may_activate"] = bool(
+            stored.draft and not stored.archived and may(request.user, Right.ACTIVATE_RULES)
+        )
         context["own_draft"] = bool(
             stored.draft
             and stored.draft.created_by == request.user.get_username()
