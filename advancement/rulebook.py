@@ -12,6 +12,7 @@ from advancement.criteria.errors import AdvancementError
 from advancement.criteria.rules import RuleDefinition
 from advancement.criteria.validation import Problem, check_rule, check_rule_set
 from advancement.criteria.wording import quoted
+from advancement.database.clock import database_now
 from advancement.models import AdvancementRule, RuleCriterion, RuleVersion, Tier
 
 
@@ -107,17 +108,17 @@ def save_draft(
 
     What the draft or, without one, the active version says already makes no new version. `based_on` is
     the number of the version that the writer started from, 0 for a rule that is new to them: raise
-    NewerVersion when somebody has saved something else since. Raise RulesRefused when the rule is
-    invalid (one that nothing can meet may be kept as a draft), AdvancementError when it is archived.
+    NewerVersion when somebody has saved something else since, AdvancementError when it was archived.
+    Raise RulesRefused when the rule is invalid; one that nothing can meet may be kept as a draft.
     """
     _checked([replace(definition, enabled=False)], using)
     with transaction.atomic(using=using):
         rule, added = (
             AdvancementRule.objects.using(using).select_for_update().get_or_create(id=definition.slug)
         )
-        if rule.archived_at:
+        if rule.archived_at and based_on is not None:
             raise AdvancementError(
-                f"The rule {quoted(rule.id)} is archived. Import it to bring it back, or duplicate it."
+                f"The rule {quoted(rule.id)} is archived. Bring it back first, or duplicate it."
             )
         current = rule.draft_version or rule.active_version
         if current and current.definition == definition:
@@ -195,7 +196,11 @@ def _with_draft(slug: str, intent: str, number: int | None, using: str) -> Advan
 
 def _activate(rule: AdvancementRule, version: RuleVersion, by: str) -> None:
     """Store a rule with this active version, and who made it so."""
-    rule.active_version, rule.activated_by, rule.activated_at = version, by, timezone.now()
+    rule.active_version, rule.activated_by, rule.activated_at = (
+        version,
+        by,
+        database_now(rule._state.db or "default"),
+    )
     rule.save()
 
 
@@ -250,12 +255,7 @@ def disable_rule(slug: str, *, by: str, using: str = "default") -> RuleVersion |
         rule = rules.filter(id=slug, archived_at__isnull=True, active_version__enabled=True).first()
         if rule is None or rule.active_version is None:
             return None
-        draft = rule.draft_version
-        disabled = add_version(rule, replace(rule.active_version.definition, enabled=False), by=by)
-        # A draft is the newest version; it is kept, as a version after this one.
-        rule.draft_version = add_version(rule, draft.definition, by=draft.created_by) if draft else None
-        _activate(rule, disabled, by)
-        return disabled
+        return _give_active(rule, replace(rule.active_version.definition, enabled=False), by)
 
 
 def archive_rule(slug: str, *, using: str = "default") -> None:
@@ -275,3 +275,71 @@ def _criteria(version: RuleVersion, definition: RuleDefinition) -> Iterable[Rule
             threshold=criterion.threshold,
             period=criterion.period,
         )
+
+
+def enable_rule(slug: str, *, by: str, own: bool = True, using: str = "default") -> RuleVersion | None:
+    """Give a rule that is off a new active version that is enabled; return it, None when it is on already.
+
+    Raise RulesRefused when the rule is invalid or nothing can meet it; AdvancementError when it is
+    archived, has no active version, or, unless `own`, says what `by` wrote.
+    """
+    with transaction.atomic(using=using):
+        rule = AdvancementRule.objects.using(using).select_for_update().filter(id=slug).first()
+        if rule is None or rule.archived_at:
+            raise AdvancementError(f"There is no rule {quoted(slug)} in use; bring it back first.")
+        if rule.active_version is None:
+            raise AdvancementError(f"The rule {quoted(slug)} is a draft so far; activate it in the editor.")
+        if rule.active_version.enabled:
+            return None
+        if not own and writer_of(rule) == by:
+            raise AdvancementError(
+                f"You wrote what the rule {quoted(slug)} says, so somebody else has to switch it on."
+            )
+        definition = replace(rule.active_version.definition, enabled=True)
+        _checked([definition], using)
+        return _give_active(rule, definition, by)
+
+
+def writer_of(rule: AdvancementRule) -> str:
+    """Return who wrote what a rule's active version says; switching it on or off writes nothing."""
+    using = rule._state.db
+    active = rule.active_version
+    if active is None:
+        return ""
+    said, writer = replace(active.definition, enabled=True), active.created_by
+    versions = rule.versions.using(using).filter(number__lt=active.number).prefetch_related("criteria")
+    for version in versions.order_by("-number"):
+        if replace(version.definition, enabled=True) == said:
+            writer = version.created_by
+    return writer
+
+
+def unarchive_rule(slug: str, *, by: str, using: str = "default") -> None:
+    """Bring an archived rule back, switched off: signals have moved on, so switching it on is a new look.
+
+    Raise AdvancementError when it is not archived.
+    """
+    with transaction.atomic(using=using):
+        rules = AdvancementRule.objects.using(using).select_for_update()
+        rule = rules.filter(id=slug, archived_at__isnull=False).first()
+        if rule is None:
+            raise AdvancementError(f"The rule {quoted(slug)} is not archived.")
+        rule.archived_at = None
+        if rule.active_version and rule.active_version.enabled:
+            _give_active(rule, replace(rule.active_version.definition, enabled=False), by)
+        else:
+            rule.save(using=using)
+
+
+def check_rules(definitions: Sequence[RuleDefinition], *, using: str = "default") -> list[Problem]:
+    """Return the warnings about rules that `save_rules` would accept; raise RulesRefused otherwise."""
+    return _checked(definitions, using)
+
+
+def _give_active(rule: AdvancementRule, definition: RuleDefinition, by: str) -> RuleVersion:
+    """Give a locked rule a new active version, and keep its draft, which is its newest version."""
+    draft = rule.draft_version
+    version = add_version(rule, definition, by=by)
+    rule.draft_version = add_version(rule, draft.definition, by=draft.created_by) if draft else None
+    _activate(rule, version, by)
+    return version

@@ -14,6 +14,7 @@ from advancement.models import Run
 from advancement.models.runs import RunKind, RunStatus
 from advancement.notifications.outbox import something_to_send
 from advancement.notifications.send import send_due
+from advancement.runs.counting import count_after_runs
 from advancement.runs.schedule import note_tick, something_to_do, work_off
 from advancement.runs.sealing import seal_ended_runs
 from advancement.runs.waking import NOTIFICATIONS_CLUSTER, RUNS_CLUSTER, wake_up
@@ -51,10 +52,14 @@ def tick() -> bool:
 
 
 def work() -> list[str]:
-    """On the long-running cluster: resume what was left lying, then do the date that is due."""
+    """On the long-running cluster: resume what was left lying, then do the date that is due.
+
+    Afterwards, when nobody waits any more, count what the rules match.
+    """
     runs = work_off()
     for run in runs:
         logger.info(_line(run))
+    count_after_runs()
     return [f"run {run.pk} {run.status}" for run in runs]
 
 

@@ -8,7 +8,9 @@ from advancement.views import (
     plans,
     rollbacks,
     rule_editor,
+    rule_files,
     rule_preview,
+    rule_switch,
     rule_versions,
     rules,
     runs,
@@ -20,6 +22,12 @@ urlpatterns = [
     path("health/", health.health, name="health"),
     # Rules
     path("rules/", rules.rules, name="rules"),
+    path("rules/count/", rules.count_rules, name="count_rules"),
+    path("rules/export/", rule_files.export_rules, name="export_rules"),
+    path("rules/import/", rule_files.import_rules, name="import_rules"),
+    path("rules/<slug:slug>/switch/", rule_switch.switch_rule, name="switch_rule"),
+    path("rules/<slug:slug>/archive/", rule_switch.archive, name="archive_rule"),
+    path("rules/<slug:slug>/unarchive/", rule_switch.unarchive, name="unarchive_rule"),
     # The rule editor
     path("rules/new/", rule_editor.new_rule, name="new_rule"),
     path("rules/preview/", rule_preview.count, name="preview_rule"),

@@ -15,11 +15,15 @@ from advancement.rulebook import (
     activate_draft,
     active_versions,
     archive_rule,
+    check_rules,
     current_rules,
     disable_rule,
     discard_draft,
+    enable_rule,
     save_draft,
     save_rules,
+    unarchive_rule,
+    writer_of,
 )
 from tests.criteria.cast import make_rule
 
@@ -137,11 +141,11 @@ def test_a_new_rule_does_not_take_the_slug_of_another() -> None:
         save_draft(make_rule("views >= 5"), by="colleague", based_on=0)
 
 
-def test_an_archived_rule_gets_no_draft() -> None:
+def test_a_rule_that_was_archived_meanwhile_gets_no_draft() -> None:
     save_rules([make_rule("citations >= 3")], by="editor")
     archive_rule("a-rule")
     with pytest.raises(AdvancementError, match="archived"):
-        save_draft(make_rule("citations >= 9"), by="editor")
+        save_draft(make_rule("citations >= 9"), by="editor", based_on=1)
 
 
 def test_who_wrote_a_draft_may_not_activate_it_unless_a_setting_allows_it(settings: Settings) -> None:
@@ -201,3 +205,103 @@ def test_a_rule_that_was_never_active_is_archived_when_its_draft_is_discarded() 
     discard_draft("a-rule")
     assert AdvancementRule.objects.get().archived_at
     assert current_rules() == []
+
+
+def the_rule() -> AdvancementRule:
+    return AdvancementRule.objects.get()
+
+
+def test_switching_a_rule_on_and_off_makes_versions_that_say_the_same() -> None:
+    save_rules([make_rule("citations >= 3", max_moves=9)], by="editor")
+    off = disable_rule("a-rule", by="operator")
+    assert off
+    assert (off.number, off.enabled, off.created_by) == (2, False, "operator")
+    on = enable_rule("a-rule", by="approver")
+    assert on
+    assert (on.number, on.definition) == (3, make_rule("citations >= 3", max_moves=9))
+    assert (the_rule().activated_by, the_rule().active_version) == ("approver", on)
+    assert the_rule().activated_at
+
+
+def test_what_is_on_or_off_already_gets_no_version() -> None:
+    save_rules([make_rule("citations >= 3")], by="editor")
+    assert enable_rule("a-rule", by="approver") is None
+    disable_rule("a-rule", by="operator")
+    assert disable_rule("a-rule", by="operator") is None
+    assert numbers() == [1, 2]
+
+
+def test_switching_keeps_a_draft_as_the_newest_version() -> None:
+    save_rules([make_rule("citations >= 3", enabled=False)], by="editor")
+    save_draft(make_rule("citations >= 9"), by="drafter")
+    enable_rule("a-rule", by="approver")
+    draft = the_rule().draft_version
+    assert draft
+    assert (draft.number, draft.created_by, draft.definition) == (4, "drafter", make_rule("citations >= 9"))
+    assert [version.number for version in active_versions()] == [3]
+
+
+def test_what_nothing_can_meet_and_what_is_invalid_by_now_is_not_switched_on() -> None:
+    save_rules([make_rule("queryDiversity > 1", enabled=False)], by="editor")
+    with pytest.raises(RulesRefused, match="never be met"):
+        enable_rule("a-rule", by="approver")
+    assert numbers() == [1]
+
+
+def test_a_draft_an_archived_and_an_unknown_rule_are_not_switched_on() -> None:
+    save_draft(make_rule("citations >= 3"), by="editor")
+    with pytest.raises(AdvancementError, match="a draft so far"):
+        enable_rule("a-rule", by="approver")
+    archive_rule("a-rule")
+    for slug in ("a-rule", "none"):
+        with pytest.raises(AdvancementError, match="bring it back first"):
+            enable_rule(slug, by="approver")
+
+
+def test_the_writer_of_a_rule_is_who_wrote_it_whoever_switched_it_since() -> None:
+    save_rules([make_rule("citations >= 3")], by="first")
+    save_rules([make_rule("citations >= 4")], by="second")
+    save_draft(make_rule("citations >= 9"), by="drafter")
+    disable_rule("a-rule", by="operator")
+    assert writer_of(the_rule()) == "second"
+    with pytest.raises(AdvancementError, match="somebody else"):
+        enable_rule("a-rule", by="second", own=False)
+    assert enable_rule("a-rule", by="operator", own=False), "who switched it off has not written it"
+    disable_rule("a-rule", by="operator")
+    assert enable_rule("a-rule", by="second")
+
+
+def test_a_rule_without_an_active_version_has_no_writer() -> None:
+    save_draft(make_rule("citations >= 3"), by="editor")
+    assert writer_of(the_rule()) == ""
+
+
+def test_an_archived_rule_comes_back_switched_off_with_its_draft() -> None:
+    save_rules([make_rule("citations >= 3")], by="editor")
+    save_draft(make_rule("citations >= 9"), by="drafter")
+    archive_rule("a-rule")
+    unarchive_rule("a-rule", by="approver")
+    rule = the_rule()
+    assert rule.archived_at is None
+    assert rule.active_version
+    assert rule.draft_version
+    assert rule.active_version.definition == make_rule("citations >= 3", enabled=False)
+    assert rule.draft_version.definition == make_rule("citations >= 9")
+    with pytest.raises(AdvancementError, match="is not archived"):
+        unarchive_rule("a-rule", by="approver")
+
+
+def test_a_rule_that_was_off_comes_back_as_it_was() -> None:
+    save_rules([make_rule("citations >= 3", enabled=False)], by="editor")
+    archive_rule("a-rule")
+    unarchive_rule("a-rule", by="approver")
+    assert numbers() == [1]
+
+
+def test_checking_rules_keeps_nothing_and_refuses_what_saving_would() -> None:
+    assert check_rules([make_rule("citations >= 3")]) == []
+    (warning,) = check_rules([make_rule("queryDiversity > 1", enabled=False)])
+    assert warning.code == "unmeetable"
+    with pytest.raises(RulesRefused, match="never be met"):
+        check_rules([make_rule("queryDiversity > 1")])
+    assert not AdvancementRule.objects.exists()

@@ -41,12 +41,6 @@ class Problem:
     field: str | None = None
     blocks: Blocks = "saving"
 
-    @property
-    def sentence(self) -> str:
-        """Its message for a place where the rule is named already."""
-        sentence = self.message.removeprefix(f"Rule {quoted(self.rule)}: ")
-        return sentence[:1].upper() + sentence[1:]
-
 
 def check_rule(rule: RuleDefinition, lifecycles: Lifecycles) -> list[Problem]:
     """Return all that is wrong with one rule by itself, whether or not it is enabled."""
@@ -63,12 +57,18 @@ def split_by_validity(
     usable: list[RuleDefinition] = []
     reasons: dict[str, str] = {}
     for rule in rules:
-        stops = [problem.sentence for problem in check_rule(rule, lifecycles) if problem.blocks != "nothing"]
+        stops = [unnamed(problem) for problem in check_rule(rule, lifecycles) if problem.blocks != "nothing"]
         if stops:
             reasons[rule.slug] = " ".join(stops)
         else:
             usable.append(rule)
     return usable, reasons
+
+
+def unnamed(problem: Problem) -> str:
+    """Return a problem's sentence for a place where the rule is named already."""
+    sentence = problem.message.removeprefix(f"Rule {quoted(problem.rule)}: ")
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _problem(

@@ -22,6 +22,7 @@ from advancement.criteria.validation import (
     Blocks,
     Problem,
     check_rule,
+    unnamed,
 )
 from advancement.criteria.wording import compact_number, format_number
 from advancement.forms.numbers import NotANumber, read_number, read_whole_number
@@ -226,7 +227,7 @@ class _Reader:
 
 
 def _fault(problem: Problem, entry: RuleEntry) -> Fault:
-    fault = Fault(problem.field or "", problem.sentence)
+    fault = Fault(problem.field or "", unnamed(problem))
     if problem.code == "unknown-signal" and fault.row is not None and not entry.criteria[fault.row].signal:
         return Fault(fault.place, "Choose a signal.", empty=True)
     return Fault(fault.place, _OWN_WORDS.get(problem.code, fault.message))
@@ -234,7 +235,7 @@ def _fault(problem: Problem, entry: RuleEntry) -> Fault:
 
 def _warning(problem: Problem, enabled: bool) -> Fault:
     stops = " Until then it cannot be activated." if problem.blocks == "enabling" and enabled else ""
-    return Fault(problem.field or "", problem.sentence + stops, problem.blocks)
+    return Fault(problem.field or "", unnamed(problem) + stops, problem.blocks)
 
 
 # What is said better where the field stands right beside it.

@@ -95,6 +95,15 @@ def when(moment: datetime | None, form: str = "long") -> SafeString:
     )
 
 
+@register.simple_tag
+def day(moment: datetime) -> SafeString:
+    """Return the local day of an instant, for where the hour says nothing."""
+    local = timezone.localtime(moment)
+    year = "" if local.year == timezone.localtime().year else " %Y"
+    said = local.strftime(f"%-d{_NO_BREAK}%b{year}")
+    return format_html('<time datetime="{}">{}</time>', _iso(moment.astimezone(UTC)), said)
+
+
 def _said(local: datetime, form: str) -> str:
     if form == "time":
         return local.strftime("%H:%M")

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from advancement.criteria.changes import CriterionChange, Fate, RuleChanges, SettingChange
+from advancement.criteria.changes import Change, Comparison, CriterionFate, Fate
 from advancement.criteria.rules import Logic, Operator, RuleDefinition
 from advancement.criteria.sentences import period_words, signal_words
 from advancement.criteria.signals import SIGNALS, Period
@@ -51,7 +51,7 @@ def _listed(parts: list[SafeString], conjunction: str) -> SafeString:
 
 
 @register.filter
-def criteria_changes(changes: RuleChanges) -> SafeString:
+def criteria_changes(changes: Comparison) -> SafeString:
     """Return the criteria of a version, those that came and went marked as such."""
     conjunction = " or " if changes.logic == Logic.ANY else " and "
     fates = [Fate.KEPT, *(change.fate for change in changes.criteria), Fate.KEPT]
@@ -67,18 +67,18 @@ def criteria_changes(changes: RuleChanges) -> SafeString:
 
 
 @register.filter
-def moved_criteria(changes: RuleChanges) -> SafeString:
+def moved_criteria(changes: Comparison) -> SafeString:
     """Return only the criteria that came or went."""
     return format_html_join(mark_safe(", "), "{}", ((_marked(change),) for change in changes.moved_criteria))
 
 
 @register.filter
-def setting_changes(changes: RuleChanges) -> SafeString:
+def setting_changes(changes: Comparison) -> SafeString:
     """Return what else changed, each with before and after."""
     return format_html_join(mark_safe("; "), "{}", ((_setting(change),) for change in changes.settings))
 
 
-def _marked(change: CriterionChange) -> SafeString:
+def _marked(change: CriterionFate) -> SafeString:
     if change.fate is Fate.KEPT:
         return format_html("{}", change.text)
     element = mark_safe("ins" if change.fate is Fate.ADDED else "del")
@@ -88,15 +88,11 @@ def _marked(change: CriterionChange) -> SafeString:
     )
 
 
-def _setting(change: SettingChange) -> SafeString:
-    if not (change.before or change.after):
-        return format_html("{} changed", change.name)
+def _setting(change: Change) -> SafeString:
+    before = format_html('<del><span class="visually-hidden">was: </span>{}</del> ', change.before)
+    after = format_html('<ins><span class="visually-hidden">now: </span>{}</ins>', change.after)
     return format_html(
-        '{} <del><span class="visually-hidden">was: </span>{}</del> '
-        '<ins><span class="visually-hidden">now: </span>{}</ins>',
-        change.name,
-        change.before,
-        change.after,
+        "{} {}{}", change.what, before if change.before else "", after if change.after else "removed"
     )
 
 

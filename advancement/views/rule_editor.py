@@ -10,8 +10,9 @@ from django.shortcuts import redirect, render
 from django.urls import resolve, reverse
 from django_htmx.http import trigger_client_event
 
-from advancement.criteria.changes import RuleChanges, changes_between
+from advancement.criteria.changes import Comparison, compare
 from advancement.criteria.errors import AdvancementError
+from advancement.criteria.validation import unnamed
 from advancement.forms.choices import (
     SIGNAL_GROUPS,
     blank_entry,
@@ -42,7 +43,7 @@ class Conflict:
     """What somebody else saved meanwhile, and what differs between theirs and what is in the form."""
 
     theirs: RuleVersion
-    changes: RuleChanges
+    changes: Comparison
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def _save(request: HttpRequest, entry: RuleEntry, stored: StoredRule | None) -> 
             return _refused(request, entry, stored, taken)
         return _conflicting(request, entry, stored, newer.version)
     except RulesRefused as refusal:  # A tier went away since the form was read.
-        faults = (Fault(problem.field or "", problem.sentence) for problem in refusal.problems)
+        faults = (Fault(problem.field or "", unnamed(problem)) for problem in refusal.problems)
         return _refused(request, entry, stored, *faults)
     except AdvancementError as error:
         messages.error(request, str(error))
@@ -176,7 +177,7 @@ def _conflicting(
 ) -> HttpResponse:
     """Show what differs. The form then stands on theirs, so that saving it again is a decision."""
     mine = read_rule(entry, lifecycles()).definition
-    conflict = Conflict(theirs, changes_between(theirs.definition, mine))
+    conflict = Conflict(theirs, compare(theirs.definition, mine))
     entry = replace(entry, based_on=theirs.number)
     return _page(request, Editor(entry, stored, conflict=conflict), status=409)
 

@@ -9,15 +9,15 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django_htmx.http import reswap, trigger_client_event
 
-from advancement.criteria.changes import Fate, changes_between
+from advancement.criteria.changes import Fate, compare
 from advancement.criteria.intervals import key_of
 from advancement.criteria.rules import CriterionDefinition, RuleDefinition
 from advancement.criteria.sentences import SYMBOLS
 from advancement.criteria.signals import SIGNALS
-from advancement.criteria.validation import check_rule_set
+from advancement.criteria.validation import check_rule_set, unnamed
 from advancement.criteria.wording import format_number
 from advancement.evaluation.histogram import histogram
-from advancement.evaluation.preview import MatchCount, PreviewDetails, count_matches, preview_details
+from advancement.evaluation.preview import MatchCount, count_matches, preview_details
 from advancement.forms.choices import OPERATORS, PERIODS, Choice, suggested_slug, with_chosen
 from advancement.forms.rules import CriterionEntry, Fault, Reading, RuleEntry, read_rule
 from advancement.models import RuleVersion
@@ -26,7 +26,7 @@ from advancement.rulebook import RulesRefused, current_rules, lifecycles
 from advancement.runs.guardrails import LEAST_CANDIDATES
 from advancement.views.access import allows
 from advancement.views.histograms import draw
-from advancement.views.rule_stored import StoredRule, find_rule
+from advancement.views.rule_stored import StoredRule, find_rule, with_titles
 
 
 @dataclass(frozen=True)
@@ -191,13 +191,9 @@ def details_context(subject: Subject) -> dict[str, Any]:
     return context | {
         "details": details,
         "rows": rows_of(subject.entry, subject.reading, subject.active, details.alone),
-        "first": _also_first(details),
+        "first": with_titles(details.also_earlier),
         "set_warnings": set_warnings(subject.reading.definition),
     }
-
-
-def _also_first(details: PreviewDetails) -> list[tuple[str, int]]:
-    return sorted(details.also_earlier, key=lambda line: -line[1])
 
 
 def set_warnings(definition: RuleDefinition) -> list[str]:
@@ -206,7 +202,7 @@ def set_warnings(definition: RuleDefinition) -> list[str]:
     known = {problem.message for problem in check_rule_set(others)}
     found = check_rule_set([*others, replace(definition, enabled=True)])
     return [
-        problem.sentence if problem.rule == definition.slug else problem.message
+        unnamed(problem) if problem.rule == definition.slug else problem.message
         for problem in found
         if problem.message not in known
     ]
@@ -231,7 +227,7 @@ def removed_criteria(subject: Subject) -> list[str]:
     """Return the criteria of the active version that the form no longer has, in words."""
     if subject.active is None:
         return []
-    changes = changes_between(subject.active.definition, subject.reading.definition)
+    changes = compare(subject.active.definition, subject.reading.definition)
     return [change.text for change in changes.criteria if change.fate is Fate.REMOVED]
 
 

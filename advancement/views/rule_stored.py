@@ -1,5 +1,6 @@
 """What is stored of a rule, as its editor needs it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, zip_longest
@@ -7,7 +8,7 @@ from itertools import pairwise, zip_longest
 from django.db.models import Max, QuerySet
 from django.http import Http404, HttpRequest
 
-from advancement.criteria.changes import RuleChanges, changes_between
+from advancement.criteria.changes import Comparison, compare
 from advancement.criteria.wording import quoted
 from advancement.models import AdvancementRule, RuleVersion
 from advancement.views.paging import Page, page_of
@@ -20,7 +21,7 @@ class VersionLine:
     """A version in the list, with what changed against the one before; None for the first."""
 
     version: RuleVersion
-    changes: RuleChanges | None
+    changes: Comparison | None
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,11 @@ class StoredRule:
         return self.draft or self.active or self._versions.get(number=self.newest_number)
 
     @cached_property
-    def draft_changes(self) -> RuleChanges | None:
+    def draft_changes(self) -> Comparison | None:
         """What activating the draft changes; None without a draft, or without anything to compare it with."""
         if self.draft is None or self.active is None:
             return None
-        return changes_between(self.active.definition, self.draft.definition)
+        return compare(self.active.definition, self.draft.definition)
 
     def version(self, number: int) -> RuleVersion:
         """Return one of its versions; raise Http404 when there is none of that number."""
@@ -81,9 +82,7 @@ class StoredRule:
             self._versions.filter(number__lt=versions[-1].number).order_by("-number")[:1] if versions else ()
         )
         definitions = [version.definition for version in (*versions, *older)]
-        changes: list[RuleChanges | None] = [
-            changes_between(before, after) for after, before in pairwise(definitions)
-        ]
+        changes: list[Comparison | None] = [compare(before, after) for after, before in pairwise(definitions)]
         # The first version has none before it.
         lines = zip_longest(versions, changes[: len(versions)])
         return [VersionLine(version, change) for version, change in lines], page
@@ -91,6 +90,13 @@ class StoredRule:
     @property
     def _versions(self) -> "QuerySet[RuleVersion]":
         return self.rule.versions.prefetch_related("criteria")
+
+
+def with_titles(counts: Iterable[tuple[str, int]]) -> list[tuple[str, str, int]]:
+    """Return slug, title and count of active rules, given slug and count, the highest count first."""
+    known = dict(counts)
+    versions = RuleVersion.objects.filter(active_in__in=list(known)).values_list("rule", "title")
+    return sorted(((slug, title, known[slug]) for slug, title in versions), key=lambda line: -line[2])
 
 
 def find_rule(slug: str) -> StoredRule | None:

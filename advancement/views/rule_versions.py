@@ -8,13 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from advancement.criteria.errors import AdvancementError
+from advancement.evaluation.effect import effect_of
 from advancement.forms.rules import RuleEntry, read_rule
 from advancement.rights import Right
 from advancement.rulebook import activate_draft, discard_draft, lifecycles, save_draft
 from advancement.runs.schedule import next_slot
 from advancement.views.access import allows
 from advancement.views.rule_preview import Subject, details_context, guardrails, max_share
-from advancement.views.rule_stored import StoredRule, stored_rule
+from advancement.views.rule_stored import StoredRule, stored_rule, with_titles
 
 
 @allows(GET=Right.ACTIVATE_RULES, POST=Right.ACTIVATE_RULES)
@@ -53,7 +54,10 @@ def _activation(request: HttpRequest, stored: StoredRule) -> dict[str, Any]:
     stops = list(subject.reading.errors)
     if draft.enabled:
         stops += [fault for fault in subject.reading.warnings if fault.blocks == "enabling"]
+    effect = effect_of(draft) if details and draft.enabled else None
     return context | {
+        "effect": effect,
+        "taken": with_titles(effect.taken.items()) if effect else [],
         "title": f"Activate version {draft.number}",
         "stored": stored,
         "draft": draft,
@@ -86,16 +90,13 @@ def discard(request: HttpRequest, slug: str) -> HttpResponse:
 def restore(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """Make what an old version says the draft."""
     old = stored_rule(slug).version(number)
+    based_on = _number(request.POST.get("based_on", "")) or 0
     try:
-        version = save_draft(
-            old.definition,
-            by=request.user.get_username(),
-            based_on=_number(request.POST.get("based_on", "")),
-        )
+        version = save_draft(old.definition, by=request.user.get_username(), based_on=based_on)
     except AdvancementError as error:
         messages.error(request, str(error))
         return redirect("console:rule", slug=slug)
-    if version.number > (_number(request.POST.get("based_on", "")) or 0):
+    if version.number > based_on:
         messages.success(
             request,
             f"Version {number} is restored as draft version {version.number}. "

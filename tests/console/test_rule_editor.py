@@ -149,8 +149,8 @@ def test_saving_over_a_newer_version_shows_the_difference_and_is_then_a_decision
     assert RuleVersion.objects.count() == 2
     said = text_of(answer.text)
     assert "colleague saved version 2" in said
-    assert "criteria citations ≥ 4 citations ≥ 5" in said
-    assert "title Ours Mine" in said
+    assert "Criteria citations ≥ 4 citations ≥ 5" in said
+    assert "Title Ours Mine" in said
     assert "Save mine as version 3" in said
     assert "Take theirs" in said
     based_on = re.search(r'name="based_on" value="(\d+)"', answer.text)
@@ -273,9 +273,9 @@ def test_near_misses_say_what_they_lack(grove: list[Any]) -> None:
 
 
 def test_what_an_earlier_rule_takes_first_is_named_with_its_number(grove: list[Any]) -> None:
-    add_rule("citations >= 8", slug="earlier", priority=1)
+    add_rule("citations >= 8", slug="earlier", title="The first", priority=1)
     said = text_of(editor().post(DETAILS, stored(), headers=HTMX).text)
-    assert "2 of the 7 also match earlier , which goes first" in said
+    assert "2 of the 7 also match The first , which goes first" in said
 
 
 def test_a_rule_that_could_never_win_is_named_before_it_is_saved(grove: list[Any]) -> None:
@@ -431,7 +431,7 @@ def test_versions_say_what_changed_who_and_which_is_in_use() -> None:
     add_rule("uniqueSessions >= 4", "refinements >= 3", logic="OR", title="Tended")
     said = text_of(viewer().get(RULE).text).partition("Versions")[2]
     assert "unique sessions ≥ 4 or removed: citations ≥ 6 added: refinements ≥ 3" in said
-    assert "title was: A rule now: Tended" in said
+    assert "Title was: A rule now: Tended" in said
     assert "v1 🌱 Sprout becomes" in said
     assert "Restore" not in said
 
