@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from advancement.criteria.rules import CriterionDefinition
-from advancement.criteria.signals import SIGNALS, Signal
+from advancement.criteria.signals import SIGNALS, Signal, Unit
 from advancement.criteria.wording import format_number
 
 # About as many bars as a chart has room for.
 _BARS: Final = 12
 _DIGITS: Final = 10
+# Thresholds on either side of the present one that "how many at N" looks at.
+_STEPS_EACH_SIDE: Final = 3
 
 
 @dataclass(frozen=True)
@@ -35,15 +37,34 @@ class Spread:
     high: float
 
 
-def step_for(criterion: CriterionDefinition, spread: Spread | None) -> float:
-    """Return a round width of bars, at which about a dozen of them show most values."""
-    signal = SIGNALS[criterion.signal]
-    width = (spread.high - spread.low) / _BARS if spread else 0.0
-    least = 1.0 if signal.integral else 0.01
-    if width <= least:
-        return least
+def thresholds_around(criterion: CriterionDefinition) -> list[float]:
+    """Return a criterion's threshold and some round steps up and down from it, in order."""
+    signal, threshold = SIGNALS[criterion.signal], float(criterion.threshold)
+    step = 0.05 if signal.unit is Unit.SCORE else 1.0
+    if threshold:
+        step = max(_least_step(signal), _round_step(threshold / 10, up=False))
+    around = (round(threshold + step * n, _DIGITS) for n in range(-_STEPS_EACH_SIDE, _STEPS_EACH_SIDE + 1))
+    return sorted({threshold, *(number for number in around if signal.low <= number <= signal.high)})
+
+
+def _least_step(signal: Signal) -> float:
+    return 0.01 if signal.unit is Unit.SCORE else 1.0
+
+
+def _round_step(width: float, *, up: bool) -> float:
+    """Return 1, 2 or 5 times a power of ten, the next above or below."""
     power = 10.0 ** math.floor(math.log10(width))
-    return next(round(power * f, _DIGITS) for f in (1, 2, 5, 10) if power * f >= width * (1 - 1e-9))
+    steps = [round(power * factor, _DIGITS) for factor in (1, 2, 5, 10)]
+    if up:
+        return next(step for step in steps if step >= width * (1 - 1e-9))
+    return next(step for step in reversed(steps) if step <= width * (1 + 1e-9))
+
+
+def _step_for(signal: Signal, spread: Spread) -> float:
+    """Return a round width of bars, at which about a dozen of them show most values."""
+    width = (spread.high - spread.low) / _BARS
+    least = _least_step(signal)
+    return least if width <= least else _round_step(width, up=True)
 
 
 def cuts_for(criterion: CriterionDefinition, spread: Spread | None) -> list[Cut]:
@@ -56,7 +77,7 @@ def cuts_for(criterion: CriterionDefinition, spread: Spread | None) -> list[Cut]
     own = _threshold_cuts(criterion, signal)
     cuts = {cut.value: cut for cut in own}
     if spread:
-        step = step_for(criterion, spread)
+        step = _step_for(signal, spread)
         first = math.floor((spread.low - own[0].shown) / step)
         last = math.ceil((spread.high - own[0].shown) / step)
         for number in range(first, last + 1):
@@ -87,12 +108,10 @@ def _moved(cut: Cut, distance: float, signal: Signal) -> Cut:
     return Cut(math.nextafter(shown, math.inf) if below else shown, shown)
 
 
-def label(low: Cut | None, high: Cut | None, spread: Spread | None, signal: Signal) -> str:
+def label(low: Cut | None, high: Cut | None, signal: Signal) -> str:
     """Name the bar between two borders; None is no border, so that the bar reaches to the last value."""
     start = low.shown if low else signal.low
     if high is None:
-        if spread and spread.highest <= start and not signal.integral:
-            return format_number(start)
         return f"{format_number(start)}+"
     end = high.shown - 1 if signal.integral else high.shown
     if end <= start:

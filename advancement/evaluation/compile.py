@@ -62,14 +62,14 @@ class SignalValues:
     """
 
     def __init__(self, as_of: datetime, sprout: str = "") -> None:
-        self._as_of = as_of
+        self.as_of = as_of
         self.sprout = sprout
 
     def value(self, signal: Signal, period: Period) -> Combinable:
         """The value of a signal, as rules test it; null where it is unknown."""
         if signal.column is None:
             return DaysBetween(
-                F(f"{self.sprout}tier_updated_at"), Value(self._as_of, output_field=DateTimeField())
+                F(f"{self.sprout}tier_updated_at"), Value(self.as_of, output_field=DateTimeField())
             )
         stored = column(period.value, signal.column)
         return (stored + 1.0) / 2.0 if signal.halved else stored

@@ -5,24 +5,25 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final
 
-from django.db.models import Case, Count, F, FloatField, IntegerField, Max, Min, Q, QuerySet, Value, When
+from django.db.models import Case, Count, F, FloatField, IntegerField, Max, Min, Q, Value, When
 from django.db.models.expressions import Combinable, Expression
 from django.db.models.functions import Cast
 from django.db.models.lookups import IsNull, LessThan
 
-from advancement.criteria.bins import Cut, Spread, cuts_for, label, step_for
+from advancement.criteria.bins import Cut, Spread, cuts_for, label, thresholds_around
 from advancement.criteria.intervals import interval_of
 from advancement.criteria.rules import Logic, RuleDefinition
 from advancement.criteria.signals import SIGNALS, Signal, Unit
-from advancement.database.clock import database_now
-from advancement.database.snapshot import one_snapshot
-from advancement.evaluation.candidates import Candidates, require_readable, stored_candidates
+from advancement.evaluation.candidates import Candidates, require_readable
+from advancement.evaluation.compile import CompiledRule
+from advancement.evaluation.reading import candidates_of
 
-# Thresholds on either side of the present one that "how many at N" looks at.
-_STEPS_EACH_SIDE: Final = 3
 # The part of the values at either end that need not be drawn to scale.
-_TAIL: Final = 0.01
+_LOW_TAIL: Final = 0.01
+_HIGH_TAIL: Final = 0.05
+# In place of the number of a bar: the value is unknown; the other criteria are not met.
 _UNKNOWN: Final = -1
+_ELSEWHERE: Final = -2
 _INTEGER: Final[dict[str, Any]] = {"output_field": IntegerField()}
 
 
@@ -46,7 +47,7 @@ class Histogram:
 
     For a rule that asks for all criteria, those that meet all others; for one that asks for any, all
     candidates. `unknown` of them have no known value. `at` are thresholds around the present one, which
-    is included, with how many would match the rule there.
+    is included, with how many would match the rule there. Where not `exact`, figures are extrapolated.
     """
 
     signal: str
@@ -56,19 +57,31 @@ class Histogram:
     threshold: float
     operator: str
     at: tuple[tuple[float, int], ...]
+    exact: bool = True
 
 
-def histogram(definition: RuleDefinition, criterion: int, *, using: str = "default") -> Histogram:
+def histogram(
+    definition: RuleDefinition, criterion: int, *, exact: bool = False, using: str = "default"
+) -> Histogram:
     """Show where one criterion of a rule, by its index, stands among the values that there are now.
 
-    Raise RulesRefused when the rule's model, from tier, logic or a criterion is not valid, IndexError
-    when it has no such criterion.
+    `exact` is that of `preview_details`. Raise RulesRefused when the rule's model, from tier, logic or a
+    criterion is not valid, IndexError when it has no such criterion.
     """
     require_readable(definition, using)
-    with one_snapshot(using):
-        as_of = database_now(using)
-        candidates = stored_candidates(definition.lifecycle_model, definition.from_tier, as_of, using)
+    with candidates_of(definition, (), exact=exact, using=using) as candidates:
         return _Chart(definition, criterion, candidates).draw()
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Candidates whose values are in one range: how many, from where to where, and how many match at N."""
+
+    bar: int
+    number: int
+    lowest: float | None
+    highest: float | None
+    at: tuple[int, ...]
 
 
 class _Chart:
@@ -76,84 +89,109 @@ class _Chart:
 
     def __init__(self, definition: RuleDefinition, index: int, candidates: Candidates) -> None:
         self._criterion = definition.criteria[index]
-        self._signal = SIGNALS[self._criterion.signal]
         self._definition = definition
         self._index = index
         self._candidates = candidates
-        rule = candidates.compiled(definition)
-        others = rule.combined(rule.meets(i) for i in range(len(definition.criteria)) if i != index)
-        self._any_other = others if definition.logic == Logic.ANY else Q(pk__in=[])
-        rows = candidates.rows if definition.logic == Logic.ANY else candidates.rows.filter(others)
-        self._rows: QuerySet[Any] = rows.annotate(actual=rule.actual(index))
+        self._thresholds = thresholds_around(self._criterion)
 
     def draw(self) -> Histogram:
-        spread = self._spread()
-        cuts = cuts_for(self._criterion, spread)
-        counts = dict(self._grouped([cut.value for cut in cuts]).values_list("bar", "number"))
-        borders = [None, *cuts, None]
+        coarse = self._groups(_coarse(SIGNALS[self._criterion.signal]), self._thresholds)
+        cuts = cuts_for(self._criterion, _spread(coarse))
+        counts = {group.bar: group.number for group in self._groups([cut.value for cut in cuts])}
+        of = sum(group.number for group in coarse)
+
+        def scaled(number: int) -> int:
+            return self._candidates.extrapolated(number, of)
+
         bins = [
-            self._bin(low, high, counts.get(number, 0), spread)
-            for number, (low, high) in enumerate(pairwise(borders))
+            self._bin(low, high, scaled(counts.get(number, 0)))
+            for number, (low, high) in enumerate(pairwise([None, *cuts, None]))
         ]
+        shown = [group for group in coarse if group.bar != _ELSEWHERE]
+        at = [sum(group.at[number] for group in shown) for number in range(len(self._thresholds))]
         return Histogram(
             signal=self._criterion.signal,
             period=self._criterion.period,
             bins=tuple(bins),
-            unknown=counts.get(_UNKNOWN, 0),
+            unknown=scaled(counts.get(_UNKNOWN, 0)),
             threshold=self._criterion.threshold,
             operator=self._criterion.operator,
-            at=self._at(step_for(self._criterion, spread)),
+            at=tuple(zip(self._thresholds, map(scaled, at), strict=True)),
+            exact=self._candidates.exact,
         )
 
-    def _spread(self) -> Spread | None:
-        """Say where the values lie, from coarse groups of them."""
-        groups = self._grouped(_coarse(self._signal)).filter(actual__isnull=False)
-        found = sorted(groups.values_list("lowest", "highest", "number"))
-        if not found:
-            return None
-        tail = _TAIL * sum(number for _, _, number in found)
-        return Spread(
-            lowest=found[0][0],
-            highest=found[-1][1],
-            low=_reached([(low, number) for low, _, number in found], tail),
-            high=_reached([(high, number) for _, high, number in reversed(found)], tail),
+    def _groups(self, cuts: Sequence[float], thresholds: Sequence[float] = ()) -> list[_Group]:
+        """Count the candidates between borders, and in each group those that would match at thresholds."""
+        counts = {
+            f"at_{number}": Count("pk", filter=self._matches(threshold))
+            for number, threshold in enumerate(thresholds)
+        }
+        rows = self._candidates.rows.annotate(actual=self._rule().actual(self._index))
+        grouped = (
+            rows.annotate(bar=self._bar(cuts))
+            .order_by()
+            .values("bar")
+            .annotate(number=Count("pk"), lowest=Min("actual"), highest=Max("actual"), **counts)
         )
+        columns = grouped.values_list("bar", "number", "lowest", "highest", *counts)
+        return [_Group(bar, number, low, high, tuple(at)) for bar, number, low, high, *at in columns]
 
-    def _grouped(self, cuts: Sequence[float]) -> "QuerySet[Any, Any]":
-        rows = self._rows.annotate(bar=_bar(F("actual"), cuts)).order_by().values("bar")
-        grouped: QuerySet[Any, Any] = rows.annotate(
-            number=Count("*"), lowest=Min("actual"), highest=Max("actual")
-        )
-        return grouped
-
-    def _bin(self, low: Cut | None, high: Cut | None, count: int, spread: Spread | None) -> Bin:
-        start = low.shown if low else self._signal.low
-        end = self._signal.high if high is None else high.shown - self._signal.integral
-        first = low.value if low else self._signal.low
-        meets = interval_of(self._criterion)
-        inside = meets is not None and meets.low <= first <= meets.high
-        return Bin(start, end, count, label(low, high, spread, self._signal), inside)
-
-    def _at(self, step: float) -> tuple[tuple[float, int], ...]:
-        present = self._criterion.threshold
-        around = (round(present + step * n, 10) for n in range(-_STEPS_EACH_SIDE, _STEPS_EACH_SIDE + 1))
-        thresholds = sorted({present, *(t for t in around if self._signal.low <= t <= self._signal.high)})
-        counts = self._rows.aggregate(
-            **{
-                f"at_{number}": Count(self._candidates.key, filter=self._any_other | self._meets(threshold))
-                for number, threshold in enumerate(thresholds)
-            }
-        )
-        return tuple((threshold, counts[f"at_{number}"]) for number, threshold in enumerate(thresholds))
-
-    def _meets(self, threshold: float) -> Q:
+    def _rule(self, threshold: float | None = None) -> CompiledRule:
+        """The rule, on request with another threshold."""
+        if threshold is None:
+            return self._candidates.compiled(self._definition)
         criteria = list(self._definition.criteria)
         criteria[self._index] = replace(self._criterion, threshold=threshold)
-        rule = self._candidates.compiled(replace(self._definition, criteria=tuple(criteria)))
-        return rule.meets(self._index)
+        return self._candidates.compiled(replace(self._definition, criteria=tuple(criteria)))
+
+    def _matches(self, threshold: float) -> Q:
+        """Whether one of those that the chart shows would match at a threshold."""
+        rule = self._rule(threshold)
+        return rule.matches() if self._definition.logic == Logic.ANY else rule.meets(self._index)
+
+    def _bar(self, cuts: Sequence[float]) -> Expression:
+        """The number of the cuts that a value has reached, or why it has none."""
+        unknown = When(IsNull(F("actual"), True), then=Value(_UNKNOWN))
+        bar = Case(unknown, default=_reached_cuts(F("actual"), cuts, 0), **_INTEGER)
+        others = [index for index in range(len(self._definition.criteria)) if index != self._index]
+        if self._definition.logic == Logic.ANY or not others:
+            return bar
+        rule = self._rule()
+        theirs = rule.combined(rule.meets(index) for index in others)
+        return Case(When(theirs, then=bar), default=Value(_ELSEWHERE), **_INTEGER)
+
+    def _bin(self, low: Cut | None, high: Cut | None, count: int) -> Bin:
+        signal = SIGNALS[self._criterion.signal]
+        meets = interval_of(self._criterion)
+        first = low.value if low else signal.low
+        return Bin(
+            low=low.shown if low else signal.low,
+            high=high.shown - signal.integral if high else signal.high,
+            count=count,
+            label=label(low, high, signal),
+            meets=meets is not None and meets.low <= first <= meets.high,
+        )
 
 
-def _reached(values: Sequence[tuple[float, int]], tail: float) -> float:
+def _spread(groups: Sequence[_Group]) -> Spread | None:
+    """Say where the values lie, from coarse groups of them."""
+    known = [
+        (group.lowest, group.highest, group.number)
+        for group in sorted(groups, key=lambda group: group.bar)
+        if group.bar >= 0 and group.lowest is not None and group.highest is not None
+    ]
+    if not known:
+        return None
+    total = sum(number for _, _, number in known)
+    return Spread(
+        lowest=known[0][0],
+        highest=known[-1][1],
+        low=_passed([(low, number) for low, _, number in known], _LOW_TAIL * total),
+        high=_passed([(high, number) for _, high, number in reversed(known)], _HIGH_TAIL * total),
+    )
+
+
+def _passed(values: Sequence[tuple[float, int]], tail: float) -> float:
     """Return the value at which more than `tail` are passed."""
     passed = 0
     for value, number in values:
@@ -170,19 +208,14 @@ def _coarse(signal: Signal) -> list[float]:
     return whole + [2.0**power * part for power in range(5, 53) for part in (1.25, 1.5, 1.75, 2.0)]
 
 
-def _bar(actual: Combinable, cuts: Sequence[float]) -> Expression:
-    """The number of the cuts that a value has reached, by halving; `_UNKNOWN` without a value."""
-    known = _halved(actual, cuts, 0)
-    return Case(When(IsNull(actual, True), then=Value(_UNKNOWN)), default=known, **_INTEGER)
-
-
-def _halved(actual: Combinable, cuts: Sequence[float], first: int) -> Expression:
+def _reached_cuts(actual: Combinable, cuts: Sequence[float], first: int) -> Expression:
+    """The number of the cuts that a value has reached, added to `first`; found by halving."""
     if not cuts:
         return Value(first)
     middle = len(cuts) // 2
     below = LessThan(actual, Cast(Value(cuts[middle]), FloatField()))
     return Case(
-        When(below, then=_halved(actual, cuts[:middle], first)),
-        default=_halved(actual, cuts[middle + 1 :], first + middle + 1),
+        When(below, then=_reached_cuts(actual, cuts[:middle], first)),
+        default=_reached_cuts(actual, cuts[middle + 1 :], first + middle + 1),
         **_INTEGER,
     )

@@ -1,6 +1,7 @@
 """Near misses: how far a value that is known is from what a criterion asks for."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db.models import Case, FloatField, IntegerField, Value, When
@@ -13,6 +14,8 @@ from advancement.criteria.rules import CriterionDefinition, Logic
 from advancement.criteria.signals import SIGNALS
 from advancement.evaluation.compile import CompiledRule
 
+# So that 0.45 - 0.42 is 0.03.
+_DIGITS: Final = 10
 _FLOAT: Final[dict[str, Any]] = {"output_field": FloatField()}
 _INTEGER: Final[dict[str, Any]] = {"output_field": IntegerField()}
 # Farther than any gap; what is unknown is no near miss.
@@ -36,9 +39,25 @@ def needed(criterion: CriterionDefinition) -> Interval | None:
     return Interval(low, high)
 
 
-def gap(actual: float, ends: Interval) -> float:
-    """Return how far a value is from an interval; 0 within it."""
-    return max(ends.low - actual, actual - ends.high, 0.0)
+@dataclass(frozen=True, order=True)
+class Miss:
+    """How far a criterion is from being met; the nearest comes first."""
+
+    distance: float
+    criterion: int
+    actual: float
+    needed: float
+    gap: float
+
+
+def missed(index: int, criterion: CriterionDefinition, actual: float | None) -> Miss | None:
+    """Say how far a value is from meeting a criterion that it does not meet; None if it is out of reach."""
+    ends = needed(criterion)
+    if ends is None or actual is None:
+        return None
+    gap = max(ends.low - actual, actual - ends.high, 0.0)
+    wanted = ends.low if actual <= ends.low else ends.high
+    return Miss(gap / relative_to(criterion), index, actual, wanted, round(gap, _DIGITS))
 
 
 def relative_to(criterion: CriterionDefinition) -> float:

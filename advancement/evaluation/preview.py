@@ -1,23 +1,22 @@
 """What a rule would do to the grove as it is, while somebody is still writing it."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Case, Count, IntegerField, Q, Value, When
+from django.db.models.expressions import Expression
 
-from advancement.criteria.rules import CriterionDefinition, RuleDefinition
+from advancement.criteria.rules import RuleDefinition
 from advancement.criteria.validation import split_by_validity
-from advancement.database.clock import database_now
-from advancement.database.snapshot import one_snapshot
-from advancement.evaluation.candidates import Candidates, named, require_readable, stored_candidates
-from advancement.evaluation.compile import CompiledRule
-from advancement.evaluation.near import OUT_OF_REACH, gap, needed, reach, relative_to
+from advancement.evaluation.candidates import Candidates, is_readable, named, place_of, require_readable
+from advancement.evaluation.judging import judge
+from advancement.evaluation.near import OUT_OF_REACH, missed, reach
+from advancement.evaluation.reading import candidates_of
 from advancement.models import RuleVersion
 from advancement.rulebook import active_versions, lifecycles
 
-SHOWN: Final = 10
+_NEAR: Final = f"reach < {OUT_OF_REACH!r}"
 
 
 @dataclass(frozen=True)
@@ -87,38 +86,45 @@ class PreviewDetails:
 def count_matches(definition: RuleDefinition, *, using: str = "default") -> MatchCount:
     """Count the sprouts in a rule's model and from tier that meet its criteria now.
 
-    Holds, other rules and their order are not looked at. Raise RulesRefused when the model, from tier,
-    logic or a criterion is not valid.
+    Holds, other rules and their order are not looked at. In a large grove the answer is an estimate
+    unless a copy of the candidates is there, see `preview_details`. Raise RulesRefused when the model,
+    from tier, logic or a criterion is not valid.
     """
     require_readable(definition, using)
-    candidates = _candidates(definition, database_now(using), using)
-    figures = candidates.rows.aggregate(
-        candidates=Count(candidates.key),
-        matches=Count(candidates.key, filter=candidates.compiled(definition).matches()),
-    )
-    return MatchCount(**figures)
+    with candidates_of(definition, (), exact=False, using=using) as candidates:
+        matches = candidates.compiled(definition).matches()
+        figures = candidates.rows.aggregate(of=Count("pk"), matches=Count("pk", filter=matches))
+        return _count(candidates, figures["matches"], figures["of"])
 
 
 def preview_details(
-    definition: RuleDefinition, *, active: RuleVersion | None = None, using: str = "default"
+    definition: RuleDefinition,
+    *,
+    active: RuleVersion | None = None,
+    exact: bool = False,
+    using: str = "default",
 ) -> PreviewDetails:
-    """Say what a rule would do now, also compared with its active version; see `count_matches`."""
+    """Say what a rule would do now, also compared with its active version; see `count_matches`.
+
+    In a large grove the answer comes from a sample of the candidates at first, as its count says. With
+    `exact` a copy of them is made, which takes seconds and makes all later previews of this tier exact
+    and quick; only a tier of more than two million sprouts, or one that others are copying for long, is
+    still answered from a sample.
+    """
     require_readable(definition, using)
     former = active.definition if active else None
-    if former and _place(former) != _place(definition):
+    if former and (place_of(former) != place_of(definition) or not is_readable(former, using)):
         former = None
-    with one_snapshot(using):
-        as_of = database_now(using)
-        candidates = _candidates(definition, as_of, using)
-        return _Preview(definition, former, _earlier(definition, using), candidates, as_of, using).details()
+    earlier = _earlier(definition, using)
+    others = [*earlier, former] if former else earlier
+    with candidates_of(definition, others, exact=exact, using=using) as candidates:
+        return _Preview(definition, former, earlier, candidates, using).details()
 
 
-def _place(definition: RuleDefinition) -> tuple[str, str]:
-    return definition.lifecycle_model, definition.from_tier
-
-
-def _candidates(definition: RuleDefinition, as_of: datetime, using: str) -> Candidates:
-    return stored_candidates(*_place(definition), as_of, using)
+def _count(candidates: Candidates, matches: int, of: int) -> MatchCount:
+    if candidates.exact:
+        return MatchCount(matches, of)
+    return MatchCount(candidates.extrapolated(matches, of), candidates.extrapolated(of, of), exact=False)
 
 
 def _earlier(definition: RuleDefinition, using: str) -> list[RuleDefinition]:
@@ -127,19 +133,10 @@ def _earlier(definition: RuleDefinition, using: str) -> list[RuleDefinition]:
     return [
         rule
         for rule in rules
-        if _place(rule) == _place(definition)
+        if place_of(rule) == place_of(definition)
         and rule.slug != definition.slug
         and rule.order < definition.order
     ]
-
-
-# Who is named, and in which order.
-_GROUPS: Final[dict[str, tuple[Q, tuple[str, ...]]]] = {
-    "gained": (Q(hit=1, was=0), ()),
-    "lost": (Q(hit=0, was=1), ()),
-    "near": (Q(reach__lt=OUT_OF_REACH), ("reach",)),
-    "matches": (Q(hit=1), ()),
-}
 
 
 class _Preview:
@@ -151,87 +148,81 @@ class _Preview:
         former: RuleDefinition | None,
         earlier: list[RuleDefinition],
         candidates: Candidates,
-        as_of: datetime,
         using: str,
     ) -> None:
         self._definition = definition
         self._former = former
         self._earlier = earlier
         self._candidates = candidates
-        self._as_of = as_of
         self._using = using
-        self._rule = candidates.compiled(definition)
-        self._rows = candidates.rows.annotate(
-            hit=_flag(self._rule),
-            was=_flag(candidates.compiled(former or definition)),
-            reach=reach(self._rule),
-        )
+        self._alone = [f"alone_{index}" for index in range(len(definition.criteria))]
 
     def details(self) -> PreviewDetails:
-        key = self._candidates.key
-        figures: dict[str, int] = self._rows.aggregate(
-            **{name: Count(key, filter=condition) for name, condition in self._counted().items()}
-        )
-        keys = {
-            name: list(self._rows.filter(condition).order_by(*order, key).values_list(key, flat=True)[:SHOWN])
-            for name, (condition, order) in _GROUPS.items()
-        }
-        shown = named(
-            self._definition, (k for group in keys.values() for k in group), self._as_of, self._using
-        )
+        judged = judge(self._candidates, self._columns(), self._figures(), self._groups(), self._using)
+        keys = {key for group in judged.keys.values() for key in group}
+        shown = named(self._definition, keys, self._candidates.values.as_of, self._using)
 
         def sprouts(name: str) -> tuple[NamedSprout, ...]:
-            return tuple(NamedSprout(key, *shown[key]) for key in keys[name])
+            return tuple(NamedSprout(key, *shown[key]) for key in judged.keys[name])
+
+        def number(name: str) -> int:
+            return self._candidates.extrapolated(judged.figures[name], judged.figures["candidates"])
 
         def difference(name: str) -> Difference | None:
-            return Difference(figures[name], sprouts(name)) if self._former else None
+            return Difference(number(name), sprouts(name)) if self._former else None
 
         return PreviewDetails(
-            count=MatchCount(figures["matches"], figures["candidates"]),
-            alone=tuple(figures[f"alone_{i}"] for i in range(len(self._definition.criteria))),
+            count=_count(self._candidates, judged.figures["matches"], judged.figures["candidates"]),
+            alone=tuple(number(name) for name in self._alone),
             gained=difference("gained"),
             lost=difference("lost"),
-            active_matches=figures["active"] if self._former else None,
+            active_matches=number("active") if self._former else None,
             matches=sprouts("matches"),
-            near_misses=tuple(self._near_miss(key, *shown[key]) for key in keys["near"]),
-            near_miss_count=figures["near"],
+            near_misses=tuple(self._near_miss(key, *shown[key]) for key in judged.keys["near"]),
+            near_miss_count=number("near"),
             also_earlier=tuple(
-                (rule.slug, figures[f"earlier_{i}"])
-                for i, rule in enumerate(self._earlier)
-                if figures[f"earlier_{i}"]
+                (rule.slug, number(f"earlier_{index}"))
+                for index, rule in enumerate(self._earlier)
+                if judged.figures[f"earlier_{index}"]
             ),
         )
 
-    def _counted(self) -> dict[str, Q]:
-        hit = Q(hit=1)
-        counted = {"candidates": Q(), "active": Q(was=1)}
-        counted |= {name: condition for name, (condition, _) in _GROUPS.items()}
-        counted |= {f"alone_{i}": self._rule.meets(i) for i in range(len(self._definition.criteria))}
-        counted |= {
-            f"earlier_{i}": hit & self._candidates.compiled(rule).matches()
-            for i, rule in enumerate(self._earlier)
-        }
-        return counted
+    def _columns(self) -> dict[str, Expression]:
+        """What is asked of each candidate: 1 or 0, and how far it is."""
+        rule = self._candidates.compiled(self._definition)
+        columns: dict[str, Expression] = {"hit": _flag(rule.matches()), "reach": reach(rule)}
+        columns |= {name: _flag(rule.meets(index)) for index, name in enumerate(self._alone)}
+        if self._former:
+            columns["was"] = _flag(self._candidates.compiled(self._former).matches())
+        for index, other in enumerate(self._earlier):
+            columns[f"also_{index}"] = _flag(self._candidates.compiled(other).matches())
+        return columns
+
+    def _figures(self) -> dict[str, str]:
+        """What is counted of the candidates, by those columns."""
+        figures = {"candidates": "1", "matches": "hit", "near": f"CASE WHEN {_NEAR} THEN 1 ELSE 0 END"}
+        figures |= {name: name for name in self._alone}
+        figures |= {f"earlier_{index}": f"hit * also_{index}" for index in range(len(self._earlier))}
+        if self._former:
+            figures |= {"active": "was", "gained": "hit * (1 - was)", "lost": "was * (1 - hit)"}
+        return figures
+
+    def _groups(self) -> dict[str, str]:
+        """Who is named."""
+        groups = {"matches": "hit = 1", "near": _NEAR}
+        if self._former:
+            groups |= {"gained": "hit = 1 AND was = 0", "lost": "hit = 0 AND was = 1"}
+        return groups
 
     def _near_miss(self, key: UUID, title: str, evidence: list[dict[str, Any]]) -> NearMiss:
         misses = [
-            self._missed(index, criterion, line["actual"])
+            miss
             for index, (criterion, line) in enumerate(zip(self._definition.criteria, evidence, strict=True))
-            if not line["met"] and line["actual"] is not None and needed(criterion)
+            if not line["met"] and (miss := missed(index, criterion, line["actual"]))
         ]
-        _, index, actual, wanted, distance = min(misses)
-        return NearMiss(key, title, index, actual, wanted, distance)
-
-    @staticmethod
-    def _missed(
-        index: int, criterion: CriterionDefinition, actual: float
-    ) -> tuple[float, int, float, float, float]:
-        ends = needed(criterion)
-        assert ends
-        distance = gap(actual, ends)
-        wanted = ends.low if actual <= ends.low else ends.high
-        return distance / relative_to(criterion), index, actual, wanted, distance
+        nearest = min(misses)
+        return NearMiss(key, title, nearest.criterion, nearest.actual, nearest.needed, nearest.gap)
 
 
-def _flag(rule: CompiledRule) -> Case:
-    return Case(When(rule.matches(), then=Value(1)), default=Value(0), output_field=IntegerField())
+def _flag(condition: Q) -> Expression:
+    return Case(When(condition, then=Value(1)), default=Value(0), output_field=IntegerField())

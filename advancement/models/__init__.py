@@ -4,6 +4,7 @@ from advancement.models.events import AdvancementEvent
 from advancement.models.holds import Hold
 from advancement.models.lifecycle import LifecycleModel, Tier
 from advancement.models.outbox import OutboxMessage
+from advancement.models.previews import PreviewCache, PreviewRow
 from advancement.models.rules import AdvancementRule, RuleCount, RuleCriterion, RuleVersion
 from advancement.models.runs import LeftOut, Move, Run, RunLogLine, Schedule
 from advancement.models.seals import Seal
@@ -19,6 +20,8 @@ __all__ = [
     "LifecycleModel",
     "Move",
     "OutboxMessage",
+    "PreviewCache",
+    "PreviewRow",
     "RuleCount",
     "RuleCriterion",
     "RuleVersion",
