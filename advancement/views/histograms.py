@@ -85,6 +85,7 @@ class Chart:
     said: Beside
     stay: Beside | None
     at: tuple[tuple[str, int, bool], ...]
+    exact: bool
 
     @property
     def stays(self) -> int:
@@ -129,6 +130,7 @@ def draw(histogram: Histogram) -> Chart:
             (f"{symbol} {format_number(threshold)}", count, threshold == histogram.threshold)
             for threshold, count in histogram.at
         ),
+        exact=histogram.exact,
     )
 
 

@@ -179,13 +179,16 @@ def guardrails(definition: RuleDefinition, count: MatchCount) -> dict[str, bool]
     }
 
 
-def details_context(subject: Subject) -> dict[str, Any]:
-    """Say in detail what a rule would do; `details` is None where that cannot be said."""
+def details_context(subject: Subject, *, exact: bool = False) -> dict[str, Any]:
+    """Say in detail what a rule would do; `details` is None where that cannot be said.
+
+    `exact` figures may take seconds in a large grove, see `preview_details`.
+    """
     context: dict[str, Any] = {"subject": subject, "details": None}
     if subject.reading.uncounted:
         return context
     try:
-        details = preview_details(subject.reading.definition, active=subject.active)
+        details = preview_details(subject.reading.definition, active=subject.active, exact=exact)
     except RulesRefused:
         return context
     return context | {
@@ -252,11 +255,22 @@ def count(request: HttpRequest) -> HttpResponse:
 
 @allows(GET=Right.VIEW_RULES, POST=Right.VIEW_RULES)
 def details(request: HttpRequest) -> HttpResponse:
-    """Answer with what the rule would do, criterion by criterion and sprout by sprout."""
-    subject = subject_of(request.POST if request.method == "POST" else request.GET)
-    context = details_context(subject) | {"live": True}
+    """Answer with what the rule would do, criterion by criterion and sprout by sprout.
+
+    Figures from a sample are followed by exact ones, which are asked for when nobody types for a moment.
+    """
+    data = request.POST if request.method == "POST" else request.GET
+    exact = request.method == "POST" and "exact" in data
+    subject = subject_of(data)
+    context = details_context(subject, exact=exact) | {"live": True, "exact": exact}
+    found = context["details"]
+    if found is None:
+        return reswap(render(request, "console/rule_editor/details_answer.html", context), "none")
+    if exact:
+        context |= {"count": found.count, "max_share": max_share()}
+        context |= guardrails(subject.reading.definition, found.count)
     response = render(request, "console/rule_editor/details_answer.html", context)
-    return reswap(response, "none") if context["details"] is None else response
+    return trigger_client_event(response, "rule-exact", after="settle") if exact else response
 
 
 @allows(GET=Right.VIEW_RULES, POST=Right.VIEW_RULES)

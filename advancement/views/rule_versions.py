@@ -48,7 +48,7 @@ def _activation(request: HttpRequest, stored: StoredRule) -> dict[str, Any]:
     assert draft
     entry = RuleEntry.of(draft.definition, draft.number)
     subject = Subject(entry, read_rule(entry, lifecycles()), stored)
-    context = details_context(subject)
+    context = details_context(subject, exact=True)
     details = context["details"]
     own = draft.created_by == request.user.get_username() and not settings.ADVANCEMENT_APPROVE_OWN
     stops = list(subject.reading.errors)

@@ -1,6 +1,7 @@
 """The rule editor: what is typed is counted, checked and kept as a draft, and nothing is overwritten."""
 
 import re
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -12,9 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django import Settings
 
+from advancement.evaluation.preview import MatchCount, preview_details
 from advancement.models import AdvancementRule, RuleVersion
 from advancement.rights import APPROVER, RULE_EDITOR, VIEWER, Right
 from advancement.rulebook import archive_rule, save_draft
+from advancement.views import rule_preview
 from tests.console.people import approver, editor, operator, signed_in, viewer
 from tests.criteria.cast import make_rule
 from tests.factories import add_model, add_rule, make_sprout
@@ -337,6 +340,34 @@ def test_previews_write_nothing_and_ask_little(grove: list[Any]) -> None:
         assert len(queries) <= most, (address, len(queries))
         written = [q["sql"] for q in queries if re.match(r"(INSERT|UPDATE|DELETE)", q["sql"])]
         assert [sql for sql in written if "preview" not in sql and "cache" not in sql] == []
+
+
+def test_figures_from_a_sample_are_called_so_until_exact_ones_follow(
+    grove: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exactly = preview_details
+
+    def sampled(definition: Any, *, exact: bool = False, **options: Any) -> Any:
+        found = exactly(definition, **options)
+        return found if exact else replace(found, count=replace(found.count, exact=False))
+
+    monkeypatch.setattr(rule_preview, "preview_details", sampled)
+    monkeypatch.setattr(rule_preview, "count_matches", lambda d: MatchCount(6, 9, exact=False))
+    browser = editor()
+    counted = text_of(browser.post(COUNT, stored(threshold=["5"]), headers=HTMX).text)
+    assert "about 6 of 9 would match" in counted
+    assert "random sample" in counted
+    first = browser.post(DETAILS, stored(threshold=["5"]), headers=HTMX)
+    said = text_of(first.text)
+    assert "≈ +0 Lost ≈ −2 Active, v1 ≈ 7" in said
+    assert "About 5 of 10 meet this alone" in said
+    assert """hx-vals='{"exact": "1"}'""" in first.text
+    second = browser.post(DETAILS, stored(threshold=["5"], exact="1"), headers=HTMX)
+    said = text_of(second.text)
+    assert "5 of 10 would match" in said
+    assert not re.search("about|sample|≈", said, re.IGNORECASE)
+    assert "rule-exact" in second["HX-Trigger-After-Settle"]
+    assert "hx-vals" not in second.text
 
 
 # Versions
