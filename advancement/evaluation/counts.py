@@ -22,6 +22,8 @@ from advancement.rulebook import lifecycles
 
 # Rules whose matches fit into one signed 64-bit number, a bit for each.
 _BITS: Final = 62
+# So many different sets of rules that sprouts match fit into memory at once.
+_MOST_PATTERNS: Final = 50_000
 # Two people who open the list do not count twice. Longer than any count takes.
 _BUSY: Final = "advancement.counting_rules"
 _BUSY_FOR: Final = timedelta(minutes=2)
@@ -197,7 +199,11 @@ def _tallies(versions: Sequence[RuleVersion], as_of: datetime, using: str) -> di
         .annotate(sprouts=Count("pk"))
         .values_list("lifecycle_model", "tier", "sprouts", *patterns)
     )
-    for model, tier, sprouts, *matched in rows.iterator(chunk_size=2000):
+    # A cursor on the server would do without its parallel workers, so that is for the unusual grove alone.
+    found = list(rows[: _MOST_PATTERNS + 1])
+    for model, tier, sprouts, *matched in (
+        found if len(found) <= _MOST_PATTERNS else rows.iterator(chunk_size=2000)
+    ):
         _add(by_ladder[model, tier], tallies, sprouts, matched)
     return tallies
 

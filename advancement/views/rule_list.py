@@ -1,6 +1,6 @@
-"""The rules as the list shows them: each with its figures and what is wrong with it; filtered, by pages."""
+"""The rules as the list shows them: each with its figures and what is wrong with it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,11 +9,9 @@ from typing import Final
 
 from django.conf import settings
 from django.db.models import Count, Exists, OuterRef, prefetch_related_objects
-from django.http import QueryDict
 from django.utils import timezone
 
 from advancement.criteria.rules import DEFAULT_PRIORITY, RuleDefinition
-from advancement.criteria.sentences import signal_words
 from advancement.criteria.validation import Problem, check_rule, check_rule_set, unnamed
 from advancement.criteria.wording import age_words
 from advancement.evaluation.counts import Moments, moments, outdated
@@ -23,14 +21,6 @@ from advancement.models.events import AdvancementEventType
 from advancement.runs.guardrails import LEAST_CANDIDATES
 
 RECENTLY: Final = timedelta(days=7)
-PAGE: Final = 50
-STATES: Final = {
-    "on": "On",
-    "off": "Off",
-    "draft": "Draft waiting",
-    "invalid": "Invalid",
-    "archived": "Archived",
-}
 
 Tiers = Mapping[tuple[str, str], Tier]
 
@@ -118,61 +108,6 @@ class Row:
         if self.shadowed:
             found.append(unnamed(self.shadowed))
         return [*found, self.stopped] if self.stopped else found
-
-
-@dataclass(frozen=True)
-class Filter:
-    """What the address asks for; empty strings ask for nothing."""
-
-    q: str = ""
-    model: str = ""
-    tier: str = ""
-    state: str = ""
-
-    @classmethod
-    def of(cls, query: QueryDict) -> "Filter":
-        """Read it from the address; a state that there is not asks for nothing."""
-        state = query.get("state", "")
-        return cls(
-            q=query.get("q", "").replace("\0", "").strip(),
-            model=query.get("model", ""),
-            tier=query.get("tier", ""),
-            state=state if state in STATES else "",
-        )
-
-    def __bool__(self) -> bool:
-        return any((self.q, self.model, self.tier, self.state))
-
-    def accepts(self, row: Row) -> bool:
-        """Whether a rule is what is asked for."""
-        version = row.version
-        return (
-            (not self.model or version.lifecycle_model_id == self.model)
-            and (not self.tier or version.from_tier == self.tier)
-            and self._state_of(row)
-            and self._words_of(row)
-        )
-
-    def _state_of(self, row: Row) -> bool:
-        if row.rule.archived_at or self.state == "archived":
-            return bool(row.rule.archived_at) and self.state == "archived"
-        match self.state:
-            case "on":
-                return row.on
-            case "off":
-                return row.switchable and not row.on
-            case "draft":
-                return row.draft_waits
-            case "invalid":
-                return row.invalid
-        return True
-
-    def _words_of(self, row: Row) -> bool:
-        if not self.q:
-            return True
-        signals = {criterion.signal for criterion in row.definition.criteria}
-        names = [row.slug, row.version.title, *signals, *map(signal_words, signals)]
-        return any(self.q.casefold() in name.casefold() for name in names)
 
 
 class RuleList:
@@ -297,21 +232,3 @@ def _overlaps(row: Row, used: Mapping[str, tuple[tuple[int, str], str]]) -> Iter
         found = used.get(line["rule"])
         if found and found[0] < row.definition.order:
             yield found[1], line["count"]
-
-
-def page_after(rows: Sequence[Row], after: str, size: int = PAGE) -> tuple[list[Row], str, str]:
-    """Return the rules that follow one in the list, and the slugs that lead to the pages around them.
-
-    The slug of the page before is empty where that is the first.
-    """
-    slugs = [row.slug for row in rows]
-    start = slugs.index(after) + 1 if after in slugs else 0
-    shown = list(rows[start : start + size])
-    following = shown[-1].slug if start + size < len(rows) else ""
-    former = slugs[start - size - 1] if start > size else ""
-    return shown, former, following
-
-
-def hidden(rows: Iterable[Row], wanted: Filter) -> int:
-    """Return how many rules a filter hides; archived ones are hidden without one."""
-    return sum(not wanted.accepts(row) for row in rows if not row.rule.archived_at)

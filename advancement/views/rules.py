@@ -7,13 +7,15 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 
 from advancement.evaluation.counts import refresh_counts
 from advancement.models import Tier
 from advancement.rights import Right
 from advancement.runs.schedule import next_slot
 from advancement.views.access import allows, may
-from advancement.views.rule_list import STATES, Filter, RuleList, hidden, page_after
+from advancement.views.rule_filter import STATES, Filter, hidden, page_after
+from advancement.views.rule_list import RuleList
 from advancement.views.rule_marks import marks
 from advancement.views.shell import Console
 
@@ -25,7 +27,7 @@ _ROW_ACTIONS: Final = (Right.DRAFT_RULES, Right.EXPORT_DATA, Right.DISABLE_RULES
 def rules(request: HttpRequest) -> HttpResponse:
     """Show every rule, or those that the address filters; out-of-date figures are loaded afterwards."""
     context = _context(request, request.GET)
-    context |= {"title": "Advancement rules", "next_slot": next_slot()}
+    context |= {"title": "Advancement rules", "next_slot": next_slot(timezone.now())}
     context["load"] = context["rules"].stale
     return render(request, "console/rules.html", context)
 

@@ -343,9 +343,7 @@ def test_a_page_takes_the_same_few_queries_however_many_rules_there_are(number: 
     client = Client()
     client.force_login(person("Operator"))
     page(client)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         page(client)
     assert len(queries) <= 15, "\n".join(query["sql"][:150] for query in queries)
 

@@ -151,6 +151,19 @@ def test_more_rules_than_a_number_has_bits_are_counted_in_one_statement(
 
 
 @pytest.mark.django_db
+def test_more_sets_of_rules_than_fit_into_memory_are_counted_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_rules(*(make_rule(f"citations >= {n}", slug=f"r{n}", priority=n) for n in range(1, 6)))
+    for citations in range(6):
+        make_sprout(signals={"citations": citations})
+    count_rules()
+    expected = [figures(f"r{n}") for n in range(1, 6)]
+    assert expected[4] == (1, 6, {"r1": 1, "r2": 1, "r3": 1, "r4": 1})
+    monkeypatch.setattr(counts, "_MOST_PATTERNS", 2)
+    count_rules()
+    assert [figures(f"r{n}") for n in range(1, 6)] == expected
+
+
+@pytest.mark.django_db
 def test_a_match_counts_whether_or_not_a_hold_keeps_it_and_another_rule_wins() -> None:
     add_rules(make_rule("views >= 1", slug="first", priority=1), make_rule("citations >= 1"))
     held = make_sprout(signals={"citations": 1})
