@@ -242,6 +242,7 @@ def count(request: HttpRequest) -> HttpResponse:
     context = count_context(subject) | {
         "live": True,
         "strict": "refused" in data,
+        "looking": "looking" in data,
         "rows": subject.rows,
         "removed": removed_criteria(subject),
     }
@@ -262,7 +263,7 @@ def details(request: HttpRequest) -> HttpResponse:
     data = request.POST if request.method == "POST" else request.GET
     exact = request.method == "POST" and "exact" in data
     subject = subject_of(data)
-    context = details_context(subject, exact=exact) | {"live": True, "exact": exact}
+    context = details_context(subject, exact=exact) | {"live": True, "exact": exact, "looking": "looking" in data}
     found = context["details"]
     if found is None:
         return reswap(render(request, "console/rule_editor/details_answer.html", context), "none")

@@ -498,7 +498,12 @@ def test_somebody_without_the_right_sees_the_rule_and_its_figures_and_cannot_cha
         name: unescape(value)
         for name, value in re.findall(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)">', page.text)
     }
-    assert "7 of 10" in text_of(signed_in(VIEWER, "other").post(COUNT, hidden, headers=HTMX).text)
+    for part in (COUNT, DETAILS):
+        answer = signed_in(VIEWER, f"viewer of {part}").post(part, hidden, headers=HTMX).text
+        assert "7" in text_of(answer)
+        # Nothing is sent for a place that this page does not have.
+        for target in re.findall(r'id="([^"]+)" hx-swap-oob', answer):
+            assert f'id="{target}"' in page.text
 
 
 def test_every_button_is_there_for_those_who_may(grove: list[Any]) -> None:
