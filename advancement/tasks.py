@@ -10,6 +10,7 @@ from django.db.models import Q
 from django_q.models import Task
 
 from advancement.database.clock import database_now
+from advancement.evaluation.preview_cache import forget_old_copies
 from advancement.models import Run
 from advancement.models.runs import RunKind, RunStatus
 from advancement.notifications.outbox import something_to_send
@@ -73,9 +74,13 @@ def _line(run: Run) -> str:
 
 
 def prune_tasks() -> int:
-    """Delete the clusters' records of old tasks, at most once an hour; return how many there were."""
+    """Delete the clusters' records of old tasks, at most once an hour; return how many there were.
+
+    What previews copied and do not use any more goes as well.
+    """
     if not cache.add("advancement.prune_tasks", True, _PRUNE_EVERY.total_seconds()):
         return 0
+    forget_old_copies()
     now = database_now()
     old = Q(success=True, stopped__lt=now - KEEP_SUCCEEDED) | Q(success=False, stopped__lt=now - KEEP_FAILED)
     return int(Task.objects.filter(old).delete()[0])

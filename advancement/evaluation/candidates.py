@@ -7,12 +7,12 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from advancement.criteria.rules import RuleDefinition
+from advancement.criteria.rules import Lifecycles, RuleDefinition
 from advancement.criteria.validation import Problem, check_rule
 from advancement.database.sampling import sampled
 from advancement.evaluation.compile import CompiledRule, SignalValues, with_signals
 from advancement.models import Sprout
-from advancement.rulebook import RulesRefused, lifecycles
+from advancement.rulebook import RulesRefused
 
 # A lifecycle model and one of its tiers.
 Place = tuple[str, str]
@@ -42,7 +42,7 @@ class Candidates:
 
     def extrapolated(self, number: int, of: int) -> int:
         """Return how many of all candidates a number of these rows stands for; `of` is how many rows."""
-        return number if self.total is None or not of else round(self.total * number / of)
+        return number if self.total is None else round(self.total * number / max(of, 1))
 
 
 def place_of(definition: RuleDefinition) -> Place:
@@ -67,23 +67,23 @@ def sprouts_in(place: Place, using: str) -> "QuerySet[Sprout]":
     return Sprout.objects.using(using).filter(lifecycle_model=model, tier=tier)
 
 
-def require_readable(definition: RuleDefinition, using: str) -> None:
+def require_readable(definition: RuleDefinition, ladders: Lifecycles) -> None:
     """Raise RulesRefused unless it can be said what meets a rule, saved or not, enabled or not.
 
     Its model, from tier, logic and criteria must be valid; how it is called and where it leads does not
     matter here.
     """
-    if problems := _unreadable(definition, using):
+    if problems := _unreadable(definition, ladders):
         raise RulesRefused(problems)
 
 
-def is_readable(definition: RuleDefinition, using: str) -> bool:
+def is_readable(definition: RuleDefinition, ladders: Lifecycles) -> bool:
     """Say whether it can be said what meets a rule; see `require_readable`."""
-    return not _unreadable(definition, using)
+    return not _unreadable(definition, ladders)
 
 
-def _unreadable(definition: RuleDefinition, using: str) -> list[Problem]:
-    problems = check_rule(definition, lifecycles(using))
+def _unreadable(definition: RuleDefinition, ladders: Lifecycles) -> list[Problem]:
+    problems = check_rule(definition, ladders)
     return [problem for problem in problems if problem.blocks == "saving" and _matters(problem.field or "")]
 
 

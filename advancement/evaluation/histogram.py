@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final
 
-from django.db.models import Case, Count, F, FloatField, IntegerField, Max, Min, Q, Value, When
-from django.db.models.expressions import Combinable, Expression
-from django.db.models.functions import Cast
-from django.db.models.lookups import IsNull, LessThan
+from django.db.models import Aggregate, Case, Count, F, IntegerField, Max, Min, Q, QuerySet, Value, When
+from django.db.models.expressions import Expression
+from django.db.models.lookups import IsNull
 
 from advancement.criteria.bins import Cut, Spread, cuts_for, label, thresholds_around
 from advancement.criteria.intervals import interval_of
@@ -16,7 +15,9 @@ from advancement.criteria.rules import Logic, RuleDefinition
 from advancement.criteria.signals import SIGNALS, Signal, Unit
 from advancement.evaluation.candidates import Candidates, require_readable
 from advancement.evaluation.compile import CompiledRule
+from advancement.evaluation.expressions import Reached
 from advancement.evaluation.reading import candidates_of
+from advancement.rulebook import lifecycles
 
 # The part of the values at either end that need not be drawn to scale.
 _LOW_TAIL: Final = 0.01
@@ -68,7 +69,7 @@ def histogram(
     `exact` is that of `preview_details`. Raise RulesRefused when the rule's model, from tier, logic or a
     criterion is not valid, IndexError when it has no such criterion.
     """
-    require_readable(definition, using)
+    require_readable(definition, lifecycles(using))
     with candidates_of(definition, (), exact=exact, using=using) as candidates:
         return _Chart(definition, criterion, candidates).draw()
 
@@ -95,9 +96,9 @@ class _Chart:
         self._thresholds = thresholds_around(self._criterion)
 
     def draw(self) -> Histogram:
-        coarse = self._groups(_coarse(SIGNALS[self._criterion.signal]), self._thresholds)
+        coarse = self._coarse_groups()
         cuts = cuts_for(self._criterion, _spread(coarse))
-        counts = {group.bar: group.number for group in self._groups([cut.value for cut in cuts])}
+        counts = dict(self._grouped([cut.value for cut in cuts]).values_list("bar", "number"))
         of = sum(group.number for group in coarse)
 
         def scaled(number: int) -> int:
@@ -120,21 +121,24 @@ class _Chart:
             exact=self._candidates.exact,
         )
 
-    def _groups(self, cuts: Sequence[float], thresholds: Sequence[float] = ()) -> list[_Group]:
-        """Count the candidates between borders, and in each group those that would match at thresholds."""
-        counts = {
+    def _coarse_groups(self) -> list[_Group]:
+        """Say of coarse ranges where their values are, and how many would match at other thresholds."""
+        more: dict[str, Aggregate] = {
             f"at_{number}": Count("pk", filter=self._matches(threshold))
-            for number, threshold in enumerate(thresholds)
+            for number, threshold in enumerate(self._thresholds)
         }
-        rows = self._candidates.rows.annotate(actual=self._rule().actual(self._index))
-        grouped = (
-            rows.annotate(bar=self._bar(cuts))
-            .order_by()
-            .values("bar")
-            .annotate(number=Count("pk"), lowest=Min("actual"), highest=Max("actual"), **counts)
+        groups = self._grouped(_coarse(SIGNALS[self._criterion.signal])).annotate(
+            lowest=Min("actual"), highest=Max("actual"), **more
         )
-        columns = grouped.values_list("bar", "number", "lowest", "highest", *counts)
-        return [_Group(bar, number, low, high, tuple(at)) for bar, number, low, high, *at in columns]
+        rows = groups.values_list("bar", "number", "lowest", "highest", *more)
+        return [_Group(bar, number, low, high, tuple(at)) for bar, number, low, high, *at in rows]
+
+    def _grouped(self, cuts: Sequence[float]) -> "QuerySet[Any, Any]":
+        """The candidates between borders, and how many they are."""
+        rows = self._candidates.rows.annotate(actual=self._rule().actual(self._index))
+        bars = rows.annotate(bar=self._bar(cuts)).order_by().values("bar")
+        grouped: QuerySet[Any, Any] = bars.annotate(number=Count("pk"))
+        return grouped
 
     def _rule(self, threshold: float | None = None) -> CompiledRule:
         """The rule, on request with another threshold."""
@@ -152,7 +156,7 @@ class _Chart:
     def _bar(self, cuts: Sequence[float]) -> Expression:
         """The number of the cuts that a value has reached, or why it has none."""
         unknown = When(IsNull(F("actual"), True), then=Value(_UNKNOWN))
-        bar = Case(unknown, default=_reached_cuts(F("actual"), cuts, 0), **_INTEGER)
+        bar = Case(unknown, default=Reached(F("actual"), tuple(cuts)), **_INTEGER)
         others = [index for index in range(len(self._definition.criteria)) if index != self._index]
         if self._definition.logic == Logic.ANY or not others:
             return bar
@@ -206,16 +210,3 @@ def _coarse(signal: Signal) -> list[float]:
         return [number / 100 for number in range(1, 100)]
     whole = [float(number) for number in range(1, 33)]
     return whole + [2.0**power * part for power in range(5, 53) for part in (1.25, 1.5, 1.75, 2.0)]
-
-
-def _reached_cuts(actual: Combinable, cuts: Sequence[float], first: int) -> Expression:
-    """The number of the cuts that a value has reached, added to `first`; found by halving."""
-    if not cuts:
-        return Value(first)
-    middle = len(cuts) // 2
-    below = LessThan(actual, Cast(Value(cuts[middle]), FloatField()))
-    return Case(
-        When(below, then=_reached_cuts(actual, cuts[:middle], first)),
-        default=_reached_cuts(actual, cuts[middle + 1 :], first + middle + 1),
-        **_INTEGER,
-    )

@@ -1,11 +1,10 @@
 """Near misses: how far a value that is known is from what a criterion asks for."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db.models import Case, FloatField, IntegerField, Value, When
-from django.db.models.expressions import Combinable, Expression
+from django.db.models.expressions import Expression
 from django.db.models.functions import Cast, Least
 from django.db.models.lookups import Exact, GreaterThan, IsNull, LessThan
 
@@ -13,6 +12,7 @@ from advancement.criteria.intervals import Interval, interval_of
 from advancement.criteria.rules import CriterionDefinition, Logic
 from advancement.criteria.signals import SIGNALS
 from advancement.evaluation.compile import CompiledRule
+from advancement.evaluation.expressions import Total
 
 # So that 0.45 - 0.42 is 0.03.
 _DIGITS: Final = 10
@@ -82,7 +82,11 @@ def reach(rule: CompiledRule) -> Expression:
         for index, distance in zip(indexes, distances, strict=True)
     ]
     # Where one criterion alone is not met, the sum is its distance.
-    return Case(When(Exact(_sum(unmet), 1), then=_sum(missed)), default=_double(OUT_OF_REACH), **_FLOAT)
+    return Case(
+        When(Exact(Total(*unmet, **_INTEGER), 1), then=Total(*missed, **_FLOAT)),
+        default=_double(OUT_OF_REACH),
+        **_FLOAT,
+    )
 
 
 def _distance(rule: CompiledRule, index: int) -> Expression:
@@ -102,10 +106,3 @@ def _distance(rule: CompiledRule, index: int) -> Expression:
 
 def _double(number: float) -> Cast:
     return Cast(Value(float(number)), FloatField())
-
-
-def _sum(terms: Sequence[Combinable]) -> Combinable:
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total

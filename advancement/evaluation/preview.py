@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Case, Count, IntegerField, Q, Value, When
 from django.db.models.expressions import Expression
 
-from advancement.criteria.rules import RuleDefinition
+from advancement.criteria.rules import Lifecycles, RuleDefinition
 from advancement.criteria.validation import split_by_validity
 from advancement.evaluation.candidates import Candidates, is_readable, named, place_of, require_readable
 from advancement.evaluation.judging import judge
@@ -90,7 +90,7 @@ def count_matches(definition: RuleDefinition, *, using: str = "default") -> Matc
     unless a copy of the candidates is there, see `preview_details`. Raise RulesRefused when the model,
     from tier, logic or a criterion is not valid.
     """
-    require_readable(definition, using)
+    require_readable(definition, lifecycles(using))
     with candidates_of(definition, (), exact=False, using=using) as candidates:
         matches = candidates.compiled(definition).matches()
         figures = candidates.rows.aggregate(of=Count("pk"), matches=Count("pk", filter=matches))
@@ -111,25 +111,26 @@ def preview_details(
     and quick; only a tier of more than two million sprouts, or one that others are copying for long, is
     still answered from a sample.
     """
-    require_readable(definition, using)
+    ladders = lifecycles(using)
+    require_readable(definition, ladders)
     former = active.definition if active else None
-    if former and (place_of(former) != place_of(definition) or not is_readable(former, using)):
+    if former and (place_of(former) != place_of(definition) or not is_readable(former, ladders)):
         former = None
-    earlier = _earlier(definition, using)
+    earlier = _earlier(definition, ladders, using)
     others = [*earlier, former] if former else earlier
     with candidates_of(definition, others, exact=exact, using=using) as candidates:
         return _Preview(definition, former, earlier, candidates, using).details()
 
 
 def _count(candidates: Candidates, matches: int, of: int) -> MatchCount:
-    if candidates.exact:
+    if candidates.total is None:
         return MatchCount(matches, of)
-    return MatchCount(candidates.extrapolated(matches, of), candidates.extrapolated(of, of), exact=False)
+    return MatchCount(candidates.extrapolated(matches, of), candidates.total, exact=False)
 
 
-def _earlier(definition: RuleDefinition, using: str) -> list[RuleDefinition]:
+def _earlier(definition: RuleDefinition, ladders: Lifecycles, using: str) -> list[RuleDefinition]:
     """Return the rules that a run tries before this one on the same sprouts."""
-    rules, _ = split_by_validity((v.definition for v in active_versions(using)), lifecycles(using))
+    rules, _ = split_by_validity((v.definition for v in active_versions(using)), ladders)
     return [
         rule
         for rule in rules

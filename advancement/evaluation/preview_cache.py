@@ -81,14 +81,19 @@ def _of_place(place: Place, using: str) -> Any:
 
 def _still_holds(cache: PreviewCache, using: str) -> bool:
     return (
-        cache.refresh_id == _newest(SignalRefresh, using)
+        cache.refresh_id == _newest_refresh(using)
         and cache.sprouts_written == rows_written("sprouts", using)
         and cache.events == _events(cache, using, up_to=cache.events + 1)
     )
 
 
-def _newest(model: type[SignalRefresh] | type[AdvancementEvent], using: str) -> int:
-    return model._default_manager.using(using).aggregate(newest=Max("pk"))["newest"] or 0
+def newest_event(using: str) -> int:
+    """Return the number of the newest advancement event, 0 without one."""
+    return AdvancementEvent.objects.using(using).aggregate(newest=Max("pk"))["newest"] or 0
+
+
+def _newest_refresh(using: str) -> int:
+    return SignalRefresh.objects.using(using).aggregate(newest=Max("pk"))["newest"] or 0
 
 
 def _events(cache: PreviewCache, using: str, up_to: int | None = None) -> int:
@@ -110,8 +115,7 @@ def build_copy(place: Place, columns: set[str], using: str) -> bool:
         return False
     try:
         with transaction.atomic(using=using):
-            _limit_waiting(using)
-            lock_previews(using)
+            _wait_for_lock(_PATIENCE_MS, using)
             now = database_now(using)
             if copied_candidates(place, columns, now, using):
                 return True
@@ -122,10 +126,10 @@ def build_copy(place: Place, columns: set[str], using: str) -> bool:
         return False
 
 
-def _limit_waiting(using: str) -> None:
+def _wait_for_lock(milliseconds: int, using: str) -> None:
     with connections[using].cursor() as cursor:
-        cursor.execute(f"SET LOCAL lock_timeout = {_PATIENCE_MS}; SET LOCAL jit = off")
-        cursor.execute("SET LOCAL work_mem = '64MB'; SET LOCAL synchronous_commit = off")
+        cursor.execute(f"SET LOCAL lock_timeout = {milliseconds}")
+    lock_previews(using)
 
 
 def _build(place: Place, columns: set[str], now: datetime, using: str) -> bool:
@@ -133,19 +137,19 @@ def _build(place: Place, columns: set[str], now: datetime, using: str) -> bool:
     candidates = source.rows.count()
     if candidates > MOST_ROWS:
         return False
-    former = PreviewCache.objects.using(using).filter(lifecycle_model_id=place[0], tier=place[1])
-    for kept in former:
-        columns = columns | (set(kept.columns) & _COLUMNS.keys())
-    _delete(former, using)
     _make_room(candidates, now, using)
+    former = PreviewCache.objects.using(using).filter(lifecycle_model_id=place[0], tier=place[1])
+    for replaced in former:
+        columns = columns | (set(replaced.columns) & _COLUMNS.keys())
+    _delete(former, using)
     # What the copy is judged by is read before its rows: at worst it is given up too early.
     cache = PreviewCache(
         lifecycle_model_id=place[0],
         tier=place[1],
         columns=sorted(columns),
         built_at=now,
-        refresh_id=_newest(SignalRefresh, using),
-        event_id=max(0, _newest(AdvancementEvent, using) - _LATE_EVENTS),
+        refresh_id=_newest_refresh(using),
+        event_id=max(0, newest_event(using) - _LATE_EVENTS),
         sprouts_written=rows_written("sprouts", using),
     )
     cache.events = _events(cache, using)
@@ -163,6 +167,7 @@ def _copy(cache: PreviewCache, source: Candidates, using: str) -> int:
     fragment = Fragment.of(rows, using)
     named = "".join(f", {name}_copied" for name in cache.columns)
     with connections[using].cursor() as cursor:
+        cursor.execute("SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
         cursor.execute(
             f"INSERT INTO preview_rows (cache_id, sprout_id, tier_updated_at{named.replace('_copied', '')})"
             f" SELECT %(cache)s, id, tier_updated_at{named} FROM ({fragment.sql}) AS candidates",
@@ -194,10 +199,15 @@ def _delete(caches: Any, using: str) -> int:
 
 
 def forget_old_copies(using: str = "default") -> int:
-    """Delete copies that are not used any more; return how many there were."""
+    """Delete copies that are not used any more; return how many there were. Later, while one is made."""
     old = PreviewCache.objects.using(using).filter(built_at__lte=database_now(using) - LONGEST_USE)
     if not old.exists():
         return 0
-    with transaction.atomic(using=using):
-        lock_previews(using)
-        return _delete(old, using)
+    try:
+        with transaction.atomic(using=using):
+            _wait_for_lock(1, using)
+            return _delete(old, using)
+    except OperationalError as error:
+        if not lock_refused(error):
+            raise
+        return 0

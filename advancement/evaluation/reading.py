@@ -10,6 +10,7 @@ from django.core.cache import cache
 from django.db import connections
 
 from advancement.criteria.rules import RuleDefinition
+from advancement.database.changes import rows_written
 from advancement.database.clock import database_now
 from advancement.database.snapshot import one_snapshot
 from advancement.evaluation.candidates import (
@@ -20,13 +21,13 @@ from advancement.evaluation.candidates import (
     sprouts_in,
     stored_candidates,
 )
-from advancement.evaluation.preview_cache import build_copy, columns_of, copied_candidates
+from advancement.evaluation.preview_cache import build_copy, columns_of, copied_candidates, newest_event
 
 # Up to so many candidates are read straight from the tables; of more, about so many make a sample.
 FEW: Final = 10_000
 SAMPLE: Final = 5_000
-# How long the number of a tier's sprouts is taken for what it was.
-_REMEMBERED_SECONDS: Final = 300
+# How long it is remembered how many sprouts a tier had.
+_REMEMBERED_SECONDS: Final = 3600
 
 
 @contextlib.contextmanager
@@ -42,29 +43,29 @@ def candidates_of(
     place, columns = place_of(definition), columns_of([definition, *others])
     total = None
     if connections[using].vendor == "postgresql":
-        there = copied_candidates(place, columns, database_now(using), using)
-        total = None if there else _count(place, using)
-        if exact and total is not None and total > FEW and build_copy(place, columns, using):
-            total = None
-    with one_snapshot(using):
-        _give_room(using)
-        as_of = database_now(using)
-        yield (
-            copied_candidates(place, columns, as_of, using)
-            or _sample(place, as_of, total, using)
-            or stored_candidates(place, as_of, using)
-        )
-
-
-def _sample(place: Place, as_of: datetime, total: int | None, using: str) -> Candidates | None:
-    if total is None or total <= FEW:
-        return None
-    return sampled_candidates(place, as_of, SAMPLE, total, using)
+        with _snapshot(using) as as_of:
+            if copied := copied_candidates(place, columns, as_of, using):
+                yield copied
+                return
+        total = _count(place, using)
+        if exact and total > FEW:
+            build_copy(place, columns, using)
+    with _snapshot(using) as as_of:
+        if total is None or total <= FEW:
+            _look_signals_up(using)
+            yield stored_candidates(place, as_of, using)
+        elif copied := copied_candidates(place, columns, as_of, using):
+            yield copied
+        else:
+            _look_signals_up(using)
+            yield sampled_candidates(place, as_of, SAMPLE, total, using)
 
 
 def _count(place: Place, using: str) -> int:
-    """Return how many sprouts are in a place, or were some minutes ago."""
-    key = f"advancement.preview.{using}.{blake2b(repr(place).encode(), digest_size=16).hexdigest()}"
+    """Return how many sprouts are in a place; counted again when one was moved, added or deleted."""
+    written = (newest_event(using), rows_written("sprouts", using))
+    digest = blake2b(repr((using, place, written)).encode(), digest_size=16).hexdigest()
+    key = f"advancement.preview.{digest}"
     known: int | None = cache.get(key)
     if known is None:
         known = sprouts_in(place, using).count()
@@ -72,7 +73,23 @@ def _count(place: Place, using: str) -> int:
     return known
 
 
-def _give_room(using: str) -> None:
+@contextlib.contextmanager
+def _snapshot(using: str) -> Iterator[datetime]:
+    """Read in one snapshot, with room to sort; gives its time."""
+    with one_snapshot(using):
+        _set("jit = off", "work_mem = '64MB'", using=using)
+        yield database_now(using)
+
+
+def _look_signals_up(using: str) -> None:
+    """Let PostgreSQL look the signals of some sprouts up one by one.
+
+    It overrates how many rows a join with them yields, and would read all signals of the grove.
+    """
+    _set("enable_hashjoin = off", "enable_mergejoin = off", using=using)
+
+
+def _set(*settings: str, using: str) -> None:
     if connections[using].vendor == "postgresql":
         with connections[using].cursor() as cursor:
-            cursor.execute("SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
+            cursor.execute("; ".join(f"SET LOCAL {setting}" for setting in settings))
