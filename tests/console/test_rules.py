@@ -14,7 +14,14 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from advancement.evaluation.counts import count_rules
-from advancement.models import AdvancementEvent, AdvancementRule, RuleCount, RuleVersion, Tier
+from advancement.models import (
+    AdvancementEvent,
+    AdvancementRule,
+    RuleCount,
+    RuleVersion,
+    SignalRefresh,
+    Tier,
+)
 from advancement.rulebook import archive_rule, disable_rule, save_draft
 from tests.console.people import approver, editor, operator, person, viewer
 from tests.criteria.cast import make_rule
@@ -79,7 +86,12 @@ def test_matches_stand_with_their_candidates_and_an_age_where_they_are_out_of_da
     count_rules()
     assert "1 of 2" in row(root, "a-rule")
     assert "Counts from signals of" in words(page(root))
+    assert "Counted just now." in words(page(root))
+    SignalRefresh.objects.update(finished_at=timezone.now() - timedelta(hours=9))
+    AdvancementRule.objects.update(activated_at=None)
     RuleCount.objects.update(as_of=timezone.now() - timedelta(hours=5))
+    assert "Up to date; the oldest count is from 5 hours ago." in words(page(root))
+    SignalRefresh.objects.update(finished_at=timezone.now() - timedelta(hours=4))
     assert "1 of 2 5 hours ago" in row(root, "a-rule")
     assert "Some counts are out of date." in words(page(root))
 
