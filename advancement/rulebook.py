@@ -12,7 +12,6 @@ from advancement.criteria.errors import AdvancementError
 from advancement.criteria.rules import RuleDefinition
 from advancement.criteria.validation import Problem, check_rule, check_rule_set
 from advancement.criteria.wording import quoted
-from advancement.database.clock import database_now
 from advancement.models import AdvancementRule, RuleCriterion, RuleVersion, Tier
 
 
@@ -196,11 +195,7 @@ def _with_draft(slug: str, intent: str, number: int | None, using: str) -> Advan
 
 def _activate(rule: AdvancementRule, version: RuleVersion, by: str) -> None:
     """Store a rule with this active version, and who made it so."""
-    rule.active_version, rule.activated_by, rule.activated_at = (
-        version,
-        by,
-        database_now(rule._state.db or "default"),
-    )
+    rule.active_version, rule.activated_by, rule.activated_at = version, by, timezone.now()
     rule.save()
 
 

@@ -263,7 +263,11 @@ def details(request: HttpRequest) -> HttpResponse:
     data = request.POST if request.method == "POST" else request.GET
     exact = request.method == "POST" and "exact" in data
     subject = subject_of(data)
-    context = details_context(subject, exact=exact) | {"live": True, "exact": exact, "looking": "looking" in data}
+    context = details_context(subject, exact=exact) | {
+        "live": True,
+        "exact": exact,
+        "looking": "looking" in data,
+    }
     found = context["details"]
     if found is None:
         return reswap(render(request, "console/rule_editor/details_answer.html", context), "none")

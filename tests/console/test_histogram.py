@@ -1,4 +1,6 @@
-"""The histogram as geometry: everything within the picture, the mark between what matches and what does not."""
+"""The histogram as geometry: all within the picture, the mark between what matches and what does not."""
+
+from itertools import pairwise
 
 import pytest
 
@@ -13,7 +15,9 @@ def histogram(*counts: int, threshold: float = 2, operator: str = ">=", unknown:
         for n, count in enumerate(counts)
     )
     matches = sum(b.count for b in bins if b.meets)
-    return Histogram("uniqueSessions", "all_time", bins, unknown, threshold, operator, ((threshold, matches),))
+    return Histogram(
+        "uniqueSessions", "all_time", bins, unknown, threshold, operator, ((threshold, matches),)
+    )
 
 
 @pytest.mark.parametrize(
@@ -31,7 +35,7 @@ def test_every_bar_stands_on_the_floor_within_the_picture_and_is_as_high_as_its_
         assert 0 < bar.count_y <= HEIGHT
         assert bool(bar.height) == bool(count)
     high = [bar for bar in chart.bars if bar.height > 2]
-    for one, other in zip(high, high[1:], strict=False):
+    for one, other in pairwise(high):
         assert one.height / other.height == pytest.approx(one.count / other.count, rel=0.05)
     numbers = [line.number for line in chart.lines]
     assert numbers[-1] >= max(counts)
