@@ -11,7 +11,9 @@ from advancement.views import (
     rollbacks,
     rule_editor,
     rule_files,
+    rule_preview,
     rule_switch,
+    rule_versions,
     rules,
     runs,
     search,
@@ -49,7 +51,13 @@ urlpatterns = [
     path("rules/<slug:slug>/unarchive/", rule_switch.unarchive, name="unarchive_rule"),
     # The rule editor
     path("rules/new/", rule_editor.new_rule, name="new_rule"),
+    path("rules/preview/", rule_preview.count, name="preview_rule"),
+    path("rules/preview/details/", rule_preview.details, name="preview_details"),
+    path("rules/preview/chart/", rule_preview.chart, name="preview_chart"),
     path("rules/<slug:slug>/", rule_editor.rule, name="rule"),
+    path("rules/<slug:slug>/activate/", rule_versions.activate, name="activate_rule"),
+    path("rules/<slug:slug>/discard-draft/", rule_versions.discard, name="discard_draft"),
+    path("rules/<slug:slug>/restore/<int:number>/", rule_versions.restore, name="restore_version"),
     # Runs
     path("runs/", runs.runs, name="runs"),
     path("runs/start/", runs.start, name="start_run"),

@@ -1,1 +1,1 @@
-"""Forms: what people type, checked and turned into values."""
+"""What people type, read into plain values: nothing is lost, and every fault has a place and a sentence."""

@@ -76,6 +76,36 @@
     if (form) form.requestSubmit();
   });
 
+  // What was wrong with a field is judged anew once it changes.
+  document.addEventListener("input", (event) => event.target.removeAttribute("aria-invalid"));
+
+  // What follows a form, such as its preview, takes an answer only while the form is as it was sent.
+  // Aborting the request instead would log an error, and the server would work on all the same.
+  const editions = new WeakMap();
+  const touch = (form) => { if (form) editions.set(form, (editions.get(form) ?? 0) + 1); };
+  document.addEventListener("input", (event) => touch(event.target.closest("form")));
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const follower = event.detail.elt.closest("[data-follows]");
+    const form = follower && document.getElementById(follower.dataset.follows);
+    if (form) event.detail.xhr.followed = { form, edition: editions.get(form) };
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const followed = event.detail.xhr.followed;
+    if (!followed) touch(event.detail.target.closest("form"));
+    else if (followed.edition !== editions.get(followed.form)) event.detail.shouldSwap = false;
+  });
+
+  // What somebody opened or closed stays so when its part of the page is replaced.
+  const opened = new Map();
+  document.addEventListener("toggle", (event) => { if (event.target.matches("details[id]")) opened.set(event.target.id, event.target.open); }, true);
+  document.addEventListener("htmx:load", (event) => event.detail.elt.parentElement?.querySelectorAll("details[id]").forEach((details) => { details.open = opened.get(details.id) ?? details.open; }));
+
+  // A form that was changed and not sent asks before it is left.
+  let unsent = null;
+  document.addEventListener("input", (event) => { if (event.target.form?.matches("[data-keep]")) unsent = event.target.form; });
+  document.addEventListener("submit", () => { unsent = null; });
+  window.addEventListener("beforeunload", (event) => { if (unsent?.isConnected) event.preventDefault(); });
+
   document.addEventListener("htmx:sendError", () => say("The console cannot be reached. What is shown may be old."));
   document.addEventListener("htmx:responseError", (event) => {
     say(`The console answered with an error (${event.detail.xhr.status}). What is shown may be old.`);
