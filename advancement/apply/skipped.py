@@ -39,14 +39,17 @@ def changed_since_planned(run: Run, *, using: str = "default") -> dict[str, int]
 
 
 def changed_moves(
-    run: Run, *, after: int = 0, limit: int = 50, using: str = "default"
+    run: Run, *, after: int = 0, up_to: int | None = None, limit: int = 50, using: str = "default"
 ) -> list[tuple[int, UUID, str]]:
-    """Return position, sprout and reason of such moves, in the plan's order, from behind a position."""
+    """Return position, sprout and reason of such moves, in the plan's order.
+
+    Those from behind the position `after` to `up_to`, by default to the end.
+    """
     changed = _changed(run, using)
     sql = f"SELECT position, sprout_id, reason FROM ({changed.sql}) AS c ORDER BY position LIMIT %(limit)s"
     with connections[using].cursor() as cursor:
-        values = {**changed.constants, "lo": after, "hi": run.moves_planned, "limit": limit}
-        cursor.execute(sql, values)
+        window = {"lo": after, "hi": run.moves_planned if up_to is None else up_to, "limit": limit}
+        cursor.execute(sql, {**changed.constants, **window})
         return [(position, UUID(str(sprout)), reason) for position, sprout, reason in cursor.fetchall()]
 
 
