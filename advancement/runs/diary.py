@@ -27,6 +27,8 @@ class Diary:
         self._unwritten: list[RunLogLine] = []
         self._waiting_for = ""
         self._batches: Batches | None = None
+        # What the batches came to: of earlier tries, and in all.
+        self._before = self._figures = (0, 0)
 
     def say(self, text: str, level: RunLogLevel = RunLogLevel.INFO) -> None:
         """Write a line, after those that could not be written before."""
@@ -52,15 +54,19 @@ class Diary:
             self.say(f"Waits for {other}, which is being applied.")
 
     def applies(self, run: Run) -> None:
-        """The run is the one that is being applied now."""
+        """The run is the one that is being applied now, for the first time or after an error."""
+        if self._batches:
+            self._before = self._figures
+            return
         self._batches = Batches(_MADE[RunKind(run.kind)])
         left = run.moves_planned - run.cursor
         begun = f" from move {run.cursor + 1:,} on" if run.cursor else ""
         self.say(f"Applies{begun}: {left:,} to deal with, up to {run.batch_size:,} in a transaction.")
 
     def batch(self, moved: int, skipped: int, done: int, total: int) -> None:
-        """A batch was committed; the figures are those of all batches of this worker."""
-        if self._batches and (text := self._batches.after(moved, skipped, done, total)):
+        """A batch was committed; the figures are those of all batches of this try."""
+        self._figures = (self._before[0] + moved, self._before[1] + skipped)
+        if self._batches and (text := self._batches.after(*self._figures, done, total)):
             self.say(text)
 
     def retries(self, error: Error, delay: int) -> None:

@@ -73,14 +73,16 @@ class Batches:
     def __init__(self, verb: str) -> None:
         self._verb = verb
         self._batches = self._told_batches = 0
-        self._told = (0, 0)
+        self._seen = self._told = (0, 0)
         self._told_at = float("-inf")
 
     def after(self, moved: int, skipped: int, done: int, total: int) -> str | None:
         """Return the line to write after a batch, if any; the figures are those of all batches so far."""
-        if (moved, skipped) == self._told:
+        if (moved, skipped) != self._seen:
+            self._seen = (moved, skipped)
+            self._batches += 1
+        if self._batches == self._told_batches:
             return None
-        self._batches += 1
         if done < total and time.monotonic() < self._told_at + BATCHES_EVERY:
             return None
         first, self._told_batches = self._told_batches + 1, self._batches

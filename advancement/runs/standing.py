@@ -98,7 +98,7 @@ def _nobody_took_it(run: Run, now: datetime, using: str) -> str:
     if busy := _others(run, using).filter(lease_expires_at__gte=now, status__in=UNFINISHED).first():
         return f"The cluster {RUNS_CLUSTER} works on run {busy.pk}; this one comes after it."
     if fault := scheduler_fault(using=using):
-        return f"No task cluster answers: {fault}."
+        return f"No task cluster answers: {fault}. manage.py console starts all of them."
     return (
         f"Nobody has taken it up yet. See that the cluster {RUNS_CLUSTER} runs "
         f"(Q_CLUSTER_NAME={RUNS_CLUSTER} manage.py qcluster, or manage.py console for all)."

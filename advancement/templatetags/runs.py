@@ -1,12 +1,12 @@
 """How templates name runs: by kind and number, who started them, what they look at, how long they took."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django import template
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from advancement.models import Run
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
@@ -77,13 +77,29 @@ def run_link(run: Run) -> SafeString:
 
 
 @register.simple_tag
-def standing_badge(run: Run) -> SafeString:
-    """Return a run's status; of a dry run that has its plan, that nothing was applied."""
+def standing_badge(run: Run, form: str = "long") -> SafeString:
+    """Return a run's status; of a dry run that has its plan the long form says that nothing was applied."""
     if run.status == RunStatus.PLANNED and run.dry_run:
-        return badge("Planned, nothing applied", "info", "info")
+        return badge("Planned, nothing applied" if form == "long" else "Planned", "info", "info")
     if run.status == RunStatus.PLANNING and run.started_at is None:
         return badge("Waiting for a worker", "clock", "info")
     return run_badge(run)
+
+
+@register.simple_tag
+def clock(moment: datetime | None) -> SafeString:
+    """Return the time of an instant to the second, in local time with UTC beside it."""
+    if moment is None:
+        return mark_safe('<span class="muted">not yet</span>')
+    local, utc = timezone.localtime(moment), moment.astimezone(UTC)
+    aside = "" if local.utcoffset() == timedelta(0) else f"({utc:%H:%M:%S}{_NO_BREAK}UTC)"
+    said = f"{local:%H:%M:%S}" if aside else f"{local:%H:%M:%S}{_NO_BREAK}UTC"
+    return format_html(
+        '<time datetime="{}">{} {}</time>',
+        utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        said,
+        format_html('<span class="utc">{}</span>', aside) if aside else "",
+    )
 
 
 @register.filter

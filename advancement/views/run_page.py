@@ -113,6 +113,7 @@ def _progress(found: Run, standing: Standing, lines: Sequence[RunLogLine]) -> di
         "run": found,
         "standing": standing,
         "live": unfinished(found),
+        "review": under_review(found),
         "waits": waits_because(found),
         "last_line": lines[-1].pk if lines else 0,
     }
