@@ -1,5 +1,6 @@
 """Which moves of a plan cannot be made any more, and why."""
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from django.db import connections
 
 from advancement.apply.eligible import eligible_moves
 from advancement.database.statements import Fragment
-from advancement.models import Hold, Run
+from advancement.models import Hold, RuleVersion, Run
 from advancement.models.runs import RunKind
 
 
@@ -39,13 +40,20 @@ def changed_since_planned(run: Run, *, using: str = "default") -> dict[str, int]
 
 
 def changed_moves(
-    run: Run, *, after: int = 0, up_to: int | None = None, limit: int = 50, using: str = "default"
+    run: Run,
+    *,
+    after: int = 0,
+    up_to: int | None = None,
+    limit: int = 50,
+    versions: Sequence[RuleVersion] | None = None,
+    using: str = "default",
 ) -> list[tuple[int, UUID, str]]:
     """Return position, sprout and reason of such moves, in the plan's order.
 
-    Those from behind the position `after` to `up_to`, by default to the end.
+    Those from behind the position `after` to `up_to`, by default to the end. `versions` are those that the
+    plan names, with their criteria, for whoever has read them already.
     """
-    changed = _changed(run, using)
+    changed = _changed(run, using, versions)
     sql = f"SELECT position, sprout_id, reason FROM ({changed.sql}) AS c ORDER BY position LIMIT %(limit)s"
     with connections[using].cursor() as cursor:
         window = {"lo": after, "hi": run.moves_planned if up_to is None else up_to, "limit": limit}
@@ -53,9 +61,9 @@ def changed_moves(
         return [(position, UUID(str(sprout)), reason) for position, sprout, reason in cursor.fetchall()]
 
 
-def _changed(run: Run, using: str) -> Fragment:
+def _changed(run: Run, using: str, versions: Sequence[RuleVersion] | None = None) -> Fragment:
     moves = _moves_with_reasons(run, "m.position, m.sprout_id", using)
-    eligible = Fragment.of(eligible_moves(run, using), using)
+    eligible = Fragment.of(eligible_moves(run, using, versions), using)
     sql = f"""
         {moves.sql} AND NOT m.struck
             AND m.sprout_id NOT IN (SELECT sprout_id FROM ({eligible.sql}) AS eligible)

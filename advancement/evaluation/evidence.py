@@ -1,24 +1,35 @@
 """The figures that decide about the moves of a plan, as they are now."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from advancement.evaluation.compile import CompiledRules, with_signals
 from advancement.models import Move, RuleVersion, Run
 
 
-def evidence_now(
-    run: Run, moves: Sequence[Move], *, using: str = "default"
-) -> dict[int, list[dict[str, Any]]]:
-    """Return each move's criteria with the signals as they are now, by position.
+@dataclass(frozen=True)
+class Evidence:
+    """The sprout of a move as it is now, and the criteria of its rule with the signals as they are now."""
 
-    Days in the tier count up to the run's one instant, as they do when the plan is applied. Moves of
-    sprouts that are gone are missing.
+    title: str
+    lifecycle_model: str
+    criteria: list[dict[str, Any]]
+
+
+def evidence_now(
+    run: Run, moves: Sequence[Move], versions: Sequence[RuleVersion], *, using: str = "default"
+) -> dict[int, Evidence]:
+    """Return the evidence for moves of an advancement, by position; sprouts that are gone have none.
+
+    `versions` are those that the moves name, with their criteria. Days in the tier count up to the run's
+    one instant, as they do when the plan is applied.
     """
-    versions = RuleVersion.objects.using(using).filter(pk__in={move.rule_version_id for move in moves})
-    if run.as_of is None or not versions:
+    if run.as_of is None or not moves:
         return {}
-    rules = CompiledRules(list(versions.prefetch_related("criteria")), run.as_of, sprout="sprout__")
+    rules = CompiledRules(versions, run.as_of, sprout="sprout__")
     shown = Move.objects.using(using).filter(run=run.pk, position__in=[move.position for move in moves])
-    rows = with_signals(shown, "sprout__").values_list("position", rules.criteria_met("rule_version"))
-    return dict(rows)
+    rows = with_signals(shown, "sprout__").values_list(
+        "position", "sprout__title", "sprout__lifecycle_model", rules.criteria_met("rule_version")
+    )
+    return {position: Evidence(title, model, criteria) for position, title, model, criteria in rows}

@@ -87,35 +87,41 @@ def moves_of(
     return moves
 
 
-def lines_of(run: Run, *, using: str = "default") -> list[RuleLine]:
-    """Return a plan's moves by rule; those of a rollback or an override by their tiers."""
+def lines_of(run: Run, *, criteria: bool = False, using: str = "default") -> list[RuleLine]:
+    """Return a plan's moves by rule, its version with its `criteria` read on request.
+
+    Those of a rollback or an override are returned by their tiers.
+    """
     if run.kind == RunKind.ADVANCEMENT:
-        return _lines_by_rule(run, using)
+        return _lines_by_rule(run, criteria, using)
     keys = ("sprout__lifecycle_model", "from_tier", "to_tier")
     counted = _counted(run, keys, using)
-    events = AdvancementEvent.objects.using(using).filter(run_id=run.pk).order_by()
-    of_event = ("lifecycle_model_id", "from_tier", "to_tier")
-    made = {tuple(row[:3]): row[3] for row in events.values_list(*of_event).annotate(n=Count("id"))}
+    made = _made(run, ("lifecycle_model_id", "from_tier", "to_tier"), using)
     return [
         RuleLine(None, model, old, new, planned, struck, made.get((model, old, new), 0))
         for (model, old, new), (planned, struck) in sorted(counted.items(), key=str)
     ]
 
 
-def _lines_by_rule(run: Run, using: str) -> list[RuleLine]:
+def _lines_by_rule(run: Run, criteria: bool, using: str) -> list[RuleLine]:
     counted = _counted(run, ("rule_version",), using)
     versions = RuleVersion.objects.using(using).filter(pk__in=[key for (key,) in counted])
-    events = AdvancementEvent.objects.using(using).filter(run_id=run.pk).order_by()
-    made = {
-        tuple(row[:2]): row[2]
-        for row in events.values_list("rule_id", "rule_version").annotate(n=Count("id"))
-    }
+    if criteria:
+        versions = versions.prefetch_related("criteria")
+    made = _made(run, ("rule_id", "rule_version"), using)
     found = []
     for version in versions.order_by("priority", "rule"):
         planned, struck = counted[version.pk,]
         model, moved = version.lifecycle_model_id, made.get((version.rule_id, version.number), 0)
         found.append(RuleLine(version, model, version.from_tier, version.to_tier, planned, struck, moved))
     return found
+
+
+def _made(run: Run, keys: Sequence[str], using: str) -> dict[tuple[Any, ...], int]:
+    if not run.cursor:
+        return {}
+    events = AdvancementEvent.objects.using(using).filter(run_id=run.pk).order_by()
+    return {tuple(row[:-1]): row[-1] for row in events.values_list(*keys).annotate(n=Count("id"))}
 
 
 def _counted(run: Run, keys: Sequence[str], using: str) -> dict[tuple[Any, ...], tuple[int, int]]:

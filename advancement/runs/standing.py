@@ -56,21 +56,25 @@ def unfinished(run: Run) -> bool:
 
 def standing_of(run: Run, *, using: str = "default") -> Standing:
     """Return how far a run has got."""
-    skipped = 0
-    if run.cursor:
-        bucket = LeftOut.objects.using(using).filter(run=run.pk, bucket=LeftOutBucket.SKIPPED)
-        skipped = bucket.count() - (run.moves_struck if run.kind == RunKind.ADVANCEMENT else 0)
     done = run.cursor
     if run.moves_struck and run.cursor:  # what was struck left gaps among the positions
         done = run.moves.using(using).filter(position__lte=run.cursor).count()
     return Standing(
         done=done,
         total=run.moves_planned - run.moves_struck,
-        skipped=skipped,
+        skipped=_skipped(run, using) if run.cursor else 0,
         rate=_rate(run, using) if run.status == RunStatus.APPLYING else None,
         batch=min(run.cursor // run.batch_size + 1, _batches(run)),
         batches=_batches(run),
     )
+
+
+def _skipped(run: Run, using: str) -> int:
+    skipped = run.skipped
+    if run.status != RunStatus.SUCCEEDED:  # it is kept at the end
+        skipped = LeftOut.objects.using(using).filter(run=run.pk, bucket=LeftOutBucket.SKIPPED).count()
+    # What was struck out of an advancement's plan stands among them.
+    return skipped - (run.moves_struck if run.kind == RunKind.ADVANCEMENT else 0)
 
 
 def waits_because(run: Run, *, using: str = "default") -> str | None:

@@ -13,7 +13,7 @@ from advancement.models import Move, Run
 from advancement.models.runs import RunStatus
 from advancement.rights import Right
 from advancement.runs.decisions import apply_plan
-from advancement.runs.planned import moves_of
+from advancement.runs.planned import lines_of, moves_of
 from advancement.runs.review import ReviewChanged, set_struck
 from advancement.views.access import allows
 from advancement.views.addresses import query_of, whole_number
@@ -77,9 +77,11 @@ def _place(request: HttpRequest) -> str:
 
 def _row(request: HttpRequest, run: Run, position: int, *, others: bool) -> HttpResponse:
     """Answer with the row as it now is, and with the sums and the bar that it changes."""
-    rows = rows_of(run, list(Move.objects.filter(run=run.pk, position=position)))
+    lines = lines_of(run, criteria=True)
+    planned = [line.version for line in lines if line.version]
+    rows = rows_of(run, list(Move.objects.filter(run=run.pk, position=position)), planned)
     context = {
-        **totals(run),
+        **totals(run, lines),
         **rights(request, run),
         "rows": rows,
         "others": _OTHERS if others else "",
@@ -124,7 +126,7 @@ def _ask_to_apply(request: HttpRequest, run: Run, count: int, *, typed_error: st
         messages.error(request, f"The plan of run {run.pk} was decided about already: it is {run.status}.")
         return redirect("console:plan", run.pk)
     context = {
-        **totals(run),
+        **totals(run, lines_of(run)),
         "title": f"Apply the plan of run {run.pk}",
         "typed": count > TYPED_ABOVE,
         "typed_error": typed_error,

@@ -16,7 +16,7 @@ from advancement.evaluation.evidence import evidence_now
 from advancement.models import AdvancementEvent, LeftOut, Move, RuleVersion, Run, Sprout
 from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
 from advancement.rights import Right
-from advancement.runs.guardrails import LEAST_CANDIDATES, limits_exceeded
+from advancement.runs.guardrails import LEAST_CANDIDATES, limits_exceeded_by
 from advancement.runs.planned import RuleLine, lines_of, moves_of, tally_of, titles_of
 from advancement.runs.review import under_review
 from advancement.runs.standing import standing_of
@@ -71,11 +71,12 @@ def plan(request: HttpRequest, run_id: int) -> HttpResponse:
     count, more = (
         count_up_to(moves) if any(chosen.values()) else (run.moves_planned - run.moves_struck, False)
     )
+    lines = lines_of(run, criteria=review)
     context = {
-        **totals(run),
+        **totals(run, lines),
         "title": run_name(run),
         "page": page,
-        "rows": rows_of(run, page.rows),
+        "rows": rows_of(run, page.rows, [line.version for line in lines if line.version]),
         "count": count,
         "more": more,
         "chosen": chosen,
@@ -90,10 +91,9 @@ def plan(request: HttpRequest, run_id: int) -> HttpResponse:
     return render(request, "console/plan.html", context)
 
 
-def totals(run: Run) -> dict[str, Any]:
+def totals(run: Run, lines: list[RuleLine]) -> dict[str, Any]:
     """Return a plan's sums: by rule, where the candidates went, and how it stands against the guardrails."""
     review = under_review(run)
-    lines = lines_of(run)
     struck = sum(line.struck for line in lines)
     standing = standing_of(run)
     candidates = _candidates_now(lines) if review else {}
@@ -107,11 +107,16 @@ def totals(run: Run) -> dict[str, Any]:
         "made": sum(line.made for line in lines),
         "to_apply": standing.total - struck,
         "tally": tally_of(run, standing, struck=struck),
-        "exceeded": limits_exceeded(run) if review else [],
+        "exceeded": _exceeded(run, lines) if review else [],
         "max_share": settings.ADVANCEMENT_MAX_SHARE,
         "share_counts": run.evaluated >= LEAST_CANDIDATES,
         "typed_above": TYPED_ABOVE,
     }
+
+
+def _exceeded(run: Run, lines: list[RuleLine]) -> list[str]:
+    rules = [(v.rule_id, line.to_apply, v.max_moves) for line in lines if (v := line.version)]
+    return limits_exceeded_by(run, sum(line.to_apply for line in lines), rules)
 
 
 def rights(request: HttpRequest, run: Run) -> dict[str, Any]:
@@ -125,37 +130,48 @@ def rights(request: HttpRequest, run: Run) -> dict[str, Any]:
     }
 
 
-def rows_of(run: Run, moves: Sequence[Move]) -> list[MoveRow]:
-    """Return moves as they are shown, with what belongs to them; in the same queries however many."""
-    sprouts = [move.sprout_id for move in moves]
-    titles = titles_of(sprouts)
-    versions = RuleVersion.objects.in_bulk({move.rule_version_id for move in moves if move.rule_version_id})
-    review = under_review(run)
-    figures = evidence_now(run, moves) if review else {}
-    stale = _stale(run, moves) if review else {}
-    fates, made_with = ({}, {}) if review else _fates(run, sprouts)
-    rows = []
+def rows_of(run: Run, moves: Sequence[Move], planned: list[RuleVersion]) -> list[MoveRow]:
+    """Return moves as they are shown, with what belongs to them; in the same queries however many.
+
+    `planned` are the versions of all moves of the plan, with their criteria.
+    """
+    versions = {version.pk: version for version in planned}
+    shown = _rows_under_review if under_review(run) else _rows_decided
+    return [
+        MoveRow(move, title, model, versions.get(move.rule_version_id or 0), figures, fate, stale)
+        for move, title, model, figures, fate, stale in shown(run, moves, planned)
+    ]
+
+
+_Shown = tuple[Move, str | None, str, list[dict[str, Any]], str, str]
+
+
+def _rows_under_review(run: Run, moves: Sequence[Move], planned: list[RuleVersion]) -> Iterator[_Shown]:
+    evidence, stale = evidence_now(run, moves, planned), _stale(run, moves, planned)
+    models = {version.pk: version.lifecycle_model_id for version in planned}
     for move in moves:
-        title, model = titles.get(move.sprout_id, (None, ""))
-        version = versions.get(move.rule_version_id or 0)
-        rows.append(
-            MoveRow(
-                move,
-                title,
-                model or (version.lifecycle_model_id if version else ""),
-                version,
-                figures.get(move.position) or made_with.get(move.sprout_id, []),
-                fates.get(move.sprout_id, "") if not review else "",
-                stale.get(move.position, ""),
-            )
-        )
-    return rows
+        reason = stale.get(move.position, "")
+        if now := evidence.get(move.position):
+            yield move, now.title, now.lifecycle_model, now.criteria, "", reason
+        else:
+            yield move, None, models.get(move.rule_version_id or 0, ""), [], "", reason
 
 
-def _stale(run: Run, moves: Sequence[Move]) -> dict[int, str]:
+def _rows_decided(run: Run, moves: Sequence[Move], planned: list[RuleVersion]) -> Iterator[_Shown]:
+    sprouts = [move.sprout_id for move in moves]
+    titles, (fates, figures) = titles_of(sprouts), _fates(run, sprouts)
+    models = {version.pk: version.lifecycle_model_id for version in planned}
+    for move in moves:
+        title, model = titles.get(move.sprout_id, (None, models.get(move.rule_version_id or 0, "")))
+        key = move.sprout_id
+        yield move, title, model, figures.get(key, []), fates.get(key, ""), ""
+
+
+def _stale(run: Run, moves: Sequence[Move], versions: list[RuleVersion]) -> dict[int, str]:
     if not moves or moves[-1].position - moves[0].position > _WIDEST_PAGE:
         return {}
-    changed = changed_moves(run, after=moves[0].position - 1, up_to=moves[-1].position, limit=_WIDEST_PAGE)
+    first, last = moves[0].position, moves[-1].position
+    changed = changed_moves(run, after=first - 1, up_to=last, limit=_WIDEST_PAGE, versions=versions)
     return {position: reason for position, _, reason in changed}
 
 

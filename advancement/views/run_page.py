@@ -11,7 +11,7 @@ from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefre
 from advancement.models import AdvancementEvent, Move, Run, RunLogLine, Seal, SignalRefresh
 from advancement.models.runs import RunKind, RunLogLevel, RunStatus
 from advancement.rights import Right
-from advancement.runs.planned import Reason, lines_of, moves_of, reasons_of, tally_of, titles_of
+from advancement.runs.planned import Reason, lines_of, reasons_of, tally_of, titles_of
 from advancement.runs.review import under_review
 from advancement.runs.standing import Standing, standing_of, unfinished, waits_because
 from advancement.templatetags.runs import run_name
@@ -37,7 +37,8 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
     """Show a run, whatever its kind and wherever it stands."""
     found = run_or_404(run_id)
     standing = standing_of(found)
-    struck = moves_of(found, struck=True).count() if under_review(found) and found.review_revision else 0
+    rules = lines_of(found)
+    struck = sum(line.struck for line in rules)
     reasons, more_reasons = reasons_of(found)
     lines = _newest_lines(found)
     context = {
@@ -46,12 +47,12 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
         "struck": struck,
         "to_apply": standing.total - struck,
         "tally": tally_of(found, standing, struck=struck),
-        "rules": lines_of(found),
+        "rules": rules,
         "reasons": reasons,
         "more_reasons": more_reasons,
-        "troubles": _troubles(found),
+        "troubles": _troubles(found, lines),
         "sprout": _overridden(found),
-        "undone_by": found.undone_by.exclude(dry_run=True).order_by("id").first(),
+        "undone_by": _undone_by(found),
         "rights": _rights(request, found),
         "lines": lines,
         "first_lines_left_out": len(lines) == LINES_SHOWN,
@@ -123,11 +124,13 @@ def _newest_lines(found: Run) -> list[RunLogLine]:
     return list(RunLogLine.objects.filter(run=found.pk).order_by("-pk")[:LINES_SHOWN])[::-1]
 
 
-def _troubles(found: Run) -> list[Reason]:
-    """Return the errors and warnings of the log, the same ones together."""
-    wrong = RunLogLine.objects.filter(run=found.pk).exclude(level=RunLogLevel.INFO).order_by("-pk")
+def _troubles(found: Run, lines: Sequence[RunLogLine]) -> list[Reason]:
+    """Return the errors and warnings of the log, the same ones together; `lines` are its newest."""
+    if len(lines) == LINES_SHOWN:  # there may be others among the older ones
+        wrong = RunLogLine.objects.filter(run=found.pk).exclude(level=RunLogLevel.INFO).order_by("-pk")
+        lines = list(wrong[:LINES_SHOWN])
     counts: dict[tuple[str, str], int] = {}
-    for level, text in wrong.values_list("level", "text")[:LINES_SHOWN]:
+    for level, text in ((line.level, line.text) for line in lines if line.level != RunLogLevel.INFO):
         # The same error after another wait is the same.
         said = text.partition(" s: ")[2] if text.startswith("The database failed") else text
         kind = "retried" if said != text else level
@@ -141,6 +144,12 @@ def _signals_of(found: Run) -> SignalRefresh | None:
     if found.planned_at:
         refreshes = refreshes.filter(finished_at__lte=found.planned_at)
     return refreshes.first()
+
+
+def _undone_by(found: Run) -> Run | None:
+    if found.kind != RunKind.ROLLBACK:
+        return None
+    return found.undone_by.exclude(dry_run=True).order_by("id").first()
 
 
 def _overridden(found: Run) -> tuple[Any, str | None, Move] | None:

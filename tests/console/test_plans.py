@@ -98,7 +98,8 @@ def test_an_approver_does_not_strike_in_dry_runs_nor_an_operator_in_held_ones(ru
 
 def test_the_sums_add_up(run: Run, django_assert_max_num_queries: Any) -> None:
     client = operator()
-    with django_assert_max_num_queries(22):
+    client.get(at("plan", run.pk))  # what is asked for once only
+    with django_assert_max_num_queries(15):
         page = client.get(at("plan", run.pk))
     assert [(line.version.rule_id, line.planned, count) for line, count in page.context["lines"]] == [
         ("cited", 4, 7),
@@ -168,10 +169,11 @@ def test_many_moves_are_shown_page_by_page(django_assert_max_num_queries: Any) -
     plant(120)
     run = finished_run(dry_run=True)
     client = operator()
+    client.get(at("plan", run.pk))
     seen: list[int] = []
     address = at("plan", run.pk)
     while True:
-        with django_assert_max_num_queries(22):
+        with django_assert_max_num_queries(15):
             page = client.get(address)
         seen += [row.move.position for row in page.context["rows"]]
         if not page.context["page"].after:

@@ -236,7 +236,7 @@ def test_a_finished_run_shows_its_sums_its_rules_and_its_log(
 ) -> None:
     run = finished_run(batch_size=2)
     client = operator()
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(15):
         page = client.get(at("run", run.pk))
     for text in (
         "Succeeded: 5 advanced",
