@@ -106,6 +106,16 @@
   document.addEventListener("submit", () => { unsent = null; });
   window.addEventListener("beforeunload", (event) => { if (unsent?.isConnected) event.preventDefault(); });
 
+  // Lists with the newest last show their end, unless somebody scrolled back in them.
+  const toEnd = (list) => { list.scrollTop = list.scrollHeight; };
+  document.querySelectorAll("[data-newest-last]").forEach(toEnd);
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const list = event.detail.target;
+    if (!list.matches?.("[data-newest-last]")) return;
+    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 24;
+    if (atEnd) setTimeout(() => toEnd(list));
+  });
+
   document.addEventListener("htmx:sendError", () => say("The console cannot be reached. What is shown may be old."));
   document.addEventListener("htmx:responseError", (event) => {
     say(`The console answered with an error (${event.detail.xhr.status}). What is shown may be old.`);
