@@ -74,7 +74,7 @@ _OF_EVENT: Final = {
 }
 
 
-def _changed(run: Run) -> tuple[str, list[object]]:
+def _changed(run: Run) -> tuple[str, list[int]]:
     """Return the query of (sprout_id, position, reason) of the moves that cannot be made, and its values.
 
     Later steps start from where the one before them leads, so of these only the way back is checked.
