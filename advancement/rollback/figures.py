@@ -1,15 +1,16 @@
 """The figures of a rollback's plan: what it moves where, what was struck out of it, what it leaves alone."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from django.core.cache import cache
 from django.db.models import Count, Q
 
-from advancement.models import Run
+from advancement.models import AdvancementRule, Run
 from advancement.rollback.rules import rules_rolled_back
 from advancement.rollback.scope import events_in_scope
 
@@ -32,7 +33,7 @@ class Figures:
     """A plan in numbers. A step is one event taken back; a sprout may take several.
 
     `struck` and `struck_steps` are what a reviewer has struck out; `unwound` are those of `steps` that lie
-    outside the scope. `rules` are those that the rollback can be asked to disable.
+    outside the scope.
     """
 
     steps: int
@@ -42,7 +43,6 @@ class Figures:
     destinations: Sequence[Destination]
     left_out: dict[str, int]
     unwound: int
-    rules: Sequence[str]
 
     @property
     def chosen(self) -> int:
@@ -67,7 +67,6 @@ def figures_of(run: Run, *, ambiguous: Collection[str] = (), using: str = "defau
     counted = list(moves.values(*groups).annotate(steps=Count("position"), sprouts=_first_steps()))
     struck = [line for line in counted if line["struck"]]
     left_out = run.left_out.using(using).order_by().values_list("bucket").annotate(count=Count("id"))
-    unwound, rules = _of_events(run, using)
     return Figures(
         steps=sum(line["steps"] for line in counted),
         sprouts=sum(line["sprouts"] for line in counted),
@@ -75,8 +74,7 @@ def figures_of(run: Run, *, ambiguous: Collection[str] = (), using: str = "defau
         struck=sum(line["sprouts"] for line in struck),
         destinations=_destinations(counted),
         left_out=dict(left_out.values_list("bucket", "count")),
-        unwound=unwound,
-        rules=rules,
+        unwound=_remembered(run, "unwound", partial(_unwound, run, using), using) if run.unwind else 0,
     )
 
 
@@ -97,26 +95,32 @@ def _destinations(counted: Sequence[dict[str, object]]) -> list[Destination]:
     return [Destination(model, tier, number) for (model, tier), number in ending.most_common() if number]
 
 
-def _of_events(run: Run, using: str) -> tuple[int, list[str]]:
-    """Return how many moves lie outside the scope, and which rules are rolled back."""
-    if run.moves_planned < _MANY or (run.scope_rule_id and not run.unwind):
-        return _unwound(run, using), _rules(run, using)
-    key = f"rollback-figures-{using}-{run.pk}-{run.digest}-{run.review_revision}"
-    known: tuple[int, list[str]] | None = cache.get(key)
-    if known is None:
-        known = _unwound(run, using), _rules(run, using)
+def rules_to_disable(run: Run, *, using: str = "default") -> list[AdvancementRule]:
+    """Return the rules that a rollback can be asked to disable, read with the versions that name them.
+
+    That is the rule in its scope, or without one every rule whose advancements its plan takes back.
+    """
+    slugs: Any = [run.scope_rule_id]
+    if not run.scope_rule_id:
+        named = run.moves.using(using).filter(struck=False).order_by().values("reverses_event__rule_id")
+        many = run.moves_planned >= _MANY
+        slugs = _remembered(run, "rules", partial(rules_rolled_back, run, using), using) if many else named
+    rules = AdvancementRule.objects.using(using).filter(pk__in=slugs).order_by("pk")
+    return list(rules.select_related("active_version", "draft_version"))
+
+
+def _remembered(run: Run, what: str, look: Callable[[], Any], using: str) -> Any:
+    """Return what looks at each event of a plan, of a large one as it was found before."""
+    if run.moves_planned < _MANY:
+        return look()
+    key = f"rollback-{what}-{using}-{run.pk}-{run.digest}-{run.review_revision}"
+    if (known := cache.get(key)) is None:
+        known = look()
         cache.set(key, known, _REMEMBERED.total_seconds())
     return known
 
 
-def _rules(run: Run, using: str) -> list[str]:
-    """Return the rules that the rollback can be asked to disable."""
-    return [run.scope_rule_id] if run.scope_rule_id else rules_rolled_back(run, using)
-
-
 def _unwound(run: Run, using: str) -> int:
-    if not run.unwind:
-        return 0
     moves = run.moves.using(using).order_by()
     within = events_in_scope(run, using).filter(pk__in=moves.values("reverses_event"))
     return moves.count() - within.count()

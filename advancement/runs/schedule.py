@@ -27,13 +27,15 @@ def latest_slot(cron: str, now: datetime) -> datetime:
     return slot
 
 
-def next_slot(*, using: str = "default") -> datetime | None:
-    """Return the next instant at which the built-in schedule fires, in UTC; None when it is off."""
+def next_slot(*, now: datetime | None = None, using: str = "default") -> datetime | None:
+    """Return the next instant at which the built-in schedule fires, in UTC; None when it is off.
+
+    It is the next one after `now`, without it after the present by the database's clock.
+    """
     if settings.ADVANCEMENT_CRON is None:
         return None
-    slot: datetime = croniter(settings.ADVANCEMENT_CRON, database_now(using).astimezone(UTC)).get_next(
-        datetime
-    )
+    after = now or database_now(using)
+    slot: datetime = croniter(settings.ADVANCEMENT_CRON, after.astimezone(UTC)).get_next(datetime)
     return slot
 
 

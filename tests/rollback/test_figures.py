@@ -5,15 +5,19 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from advancement.models import Move
+from advancement.models import Move, Run
 from advancement.rollback import figures
-from advancement.rollback.figures import Destination, figures_of
+from advancement.rollback.figures import Destination, figures_of, rules_to_disable
 from advancement.runs.review import set_struck
 from tests.criteria.cast import make_rule
 from tests.factories import CREATED, add_model, add_rules, finished_run, make_sprout
 from tests.rollback.cast import advanced, override, rollback
 
 pytestmark = pytest.mark.django_db
+
+
+def slugs(plan: Run) -> list[str]:
+    return [rule.pk for rule in rules_to_disable(plan)]
 
 
 def test_every_event_in_scope_is_counted_once() -> None:
@@ -26,7 +30,7 @@ def test_every_event_in_scope_is_counted_once() -> None:
     found = figures_of(plan)
     assert (found.steps, found.sprouts, found.struck, found.chosen) == (4, 4, 1, 3)
     assert found.left_out == {"overridden_since": 1, "gone": 1}
-    assert (found.in_scope, found.unwound, found.rules) == (6, 0, ["a-rule"])
+    assert (found.in_scope, found.unwound, slugs(plan)) == (6, 0, ["a-rule"])
     assert found.destinations == [Destination("", "sprout", 3)]
 
 
@@ -40,22 +44,24 @@ def test_sprouts_are_counted_where_their_last_step_leads() -> None:
         make_sprout(start, signals={"citations": 3})
     for start in ("seed", "sprout", "sapling"):
         finished_run(from_tiers=(start,))
-    found = figures_of(rollback(since=CREATED, dry_run=True))
+    plan = rollback(since=CREATED, dry_run=True)
+    found = figures_of(plan)
     assert (found.steps, found.sprouts) == (9, 4)
     assert found.destinations == [
         Destination("", "seed", 2), Destination("", "sprout", 1), Destination("", "sapling", 1),
     ]  # fmt: skip
-    assert found.rules == ["one", "two", "zero"]
+    assert slugs(plan) == ["one", "two", "zero"]
 
 
 def test_later_moves_that_are_unwound_lie_outside_the_scope() -> None:
     advanced(2)
     add_rules(make_rule("citations >= 3", slug="later", from_tier="sapling", to_tier="tree"))
     finished_run(from_tiers=("sapling",))
-    found = figures_of(rollback(rule="a-rule", unwind=True, dry_run=True))
+    plan = rollback(rule="a-rule", unwind=True, dry_run=True)
+    found = figures_of(plan)
     assert (found.steps, found.sprouts, found.unwound, found.in_scope) == (4, 2, 2, 2)
     assert found.destinations == [Destination("", "sprout", 2)]
-    assert found.rules == ["a-rule"]
+    assert slugs(plan) == ["a-rule"]
 
 
 def test_tiers_of_one_name_are_told_apart_by_their_model_also_for_sprouts_that_are_gone() -> None:
@@ -78,15 +84,15 @@ def test_what_is_read_from_a_large_plans_events_is_remembered_until_the_review_g
 ) -> None:
     cache.clear()
     monkeypatch.setattr(figures, "_MANY", 2)
-    _, sprouts = advanced(3)
+    advanced(3)
     add_rules(make_rule("views >= 1", slug="other"))
     single = make_sprout(signals={"views": 1})
     finished_run()
     plan = rollback(since=CREATED, dry_run=True)
-    assert figures_of(plan).rules == ["a-rule", "other"]
+    assert slugs(plan) == ["a-rule", "other"]
     with CaptureQueriesContext(connection) as queries:
-        assert figures_of(plan).rules == ["a-rule", "other"]
+        assert slugs(plan) == ["a-rule", "other"]
     assert not any("advancement_events" in query["sql"] for query in queries)
     set_struck(plan.pk, Move.objects.filter(sprout=single.pk), struck=True)
     plan.refresh_from_db()
-    assert figures_of(plan).rules == ["a-rule"]
+    assert slugs(plan) == ["a-rule"]

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
 from advancement.models import AdvancementEvent, Hold, Run
 from advancement.models.runs import LeftOutBucket, RunStatus
 from advancement.rights import Right
 from advancement.views.access import may
-from advancement.views.paging import count_up_to
+from advancement.views.paging import MOST_COUNTED
 from advancement.views.rollbacks.buckets import REVERTED, outcome_buckets
 from advancement.views.rollbacks.rows import listing, search_term
 from advancement.views.rollbacks.wording import rules_by_slug, scope_address, scope_words, titles
@@ -17,8 +17,11 @@ from advancement.views.rollbacks.wording import rules_by_slug, scope_address, sc
 _REASONS_SHOWN = 5
 
 
-def result_context(request: HttpRequest, run: Run) -> dict[str, Any]:
-    """Return what the result shows; of a plan that came to nothing, that alone."""
+def result_context(request: HttpRequest, run: Run, *, several_steps: bool) -> dict[str, Any]:
+    """Return what the result shows; of a plan that came to nothing, that alone.
+
+    `several_steps` says that some sprouts took more than one step.
+    """
     of_undone = run.undoes.rules_disabled if run.undoes else []
     rules = rules_by_slug([run.scope_rule_id, *run.rules_disabled, *of_undone])
     names = titles(rules)
@@ -31,10 +34,10 @@ def result_context(request: HttpRequest, run: Run) -> dict[str, Any]:
         "change_scope": scope_address(run),
         "may_roll_back": may(request.user, Right.ROLL_BACK),
     }
-    return context if run.dry_run else context | _outcome(request, run)
+    return context if run.dry_run else context | _outcome(request, run, several_steps)
 
 
-def _outcome(request: HttpRequest, run: Run) -> dict[str, Any]:
+def _outcome(request: HttpRequest, run: Run, several_steps: bool) -> dict[str, Any]:
     left_out = run.left_out.order_by().values_list("bucket").annotate(count=Count("id"))
     counts = dict(left_out.values_list("bucket", "count"))
     reverted = _reverted(run)
@@ -45,11 +48,10 @@ def _outcome(request: HttpRequest, run: Run) -> dict[str, Any]:
     dropped = run.moves_planned - run.moves_struck - reverted - counts.get(LeftOutBucket.SKIPPED, 0)
     return {
         "reverted": reverted,
-        "sprouts": _sprouts(run, reverted),
+        "several_steps": several_steps,
         "not_reached": max(dropped, 0),
         "skips": _skips(run) if counts.get(LeftOutBucket.SKIPPED) else [],
         "holds": _holds(run),
-        "released": count_up_to(_released(run.pk)) if run.hold else None,
         "undone_by": undone,
         "can_undo": run.status in _UNDOABLE and reverted > sum(undo.advanced for undo in undone),
         "may_undo": may(request.user, Right.ROLL_BACK),
@@ -72,26 +74,17 @@ def _reverted(run: Run) -> int:
     return AdvancementEvent.objects.filter(run_id=run.pk).count()
 
 
-def _sprouts(run: Run, reverted: int) -> int:
-    """Return how many sprouts these are: fewer than events where some took several steps."""
-    if not run.moves.filter(step=2).exists():
-        return reverted
-    return AdvancementEvent.objects.filter(run_id=run.pk).values("sprout_id").distinct().count()
-
-
 def _skips(run: Run) -> "QuerySet[Any, Any]":
     skipped = run.left_out.filter(bucket=LeftOutBucket.SKIPPED).order_by()
     return skipped.values("reason").annotate(count=Count("id")).order_by("-count", "reason")[:_REASONS_SHOWN]
 
 
-def _holds(run: Run) -> tuple[int, bool] | None:
-    """Return how many holds a rollback set, or an undo released, and whether there are more."""
-    if run.hold:
-        return count_up_to(Hold.objects.filter(set_by_run_id=run.pk))
-    if run.undoes_id:
-        return count_up_to(_released(run.undoes_id).filter(released_at__gte=run.created_at))
-    return None
+def _holds(run: Run) -> dict[str, Any]:
+    """Return how many holds a rollback has set, and how many of those that matter here are released.
 
-
-def _released(run_id: int) -> "QuerySet[Hold]":
-    return Hold.objects.filter(set_by_run_id=run_id, released_at__isnull=False)
+    To an undo those matter that the undone rollback had set and it released.
+    """
+    holds = Hold.objects.filter(set_by_run_id=run.undoes_id or run.pk).order_by()[: MOST_COUNTED + 1]
+    freed = Q(released_at__gte=run.created_at) if run.undoes_id else Q(released_at__isnull=False)
+    counts = holds.aggregate(set=Count("pk"), released=Count("pk", filter=freed))
+    return counts | {"more": counts["set"] > MOST_COUNTED}

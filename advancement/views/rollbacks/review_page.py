@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils import timezone
 from django_htmx.http import HttpResponseClientRefresh
 
-from advancement.models import AdvancementRule, Run
+from advancement.models import AdvancementRule, Move, Run
 from advancement.models.runs import RunKind, RunStatus
 from advancement.rights import Right
 from advancement.rollback.changes import Changes
-from advancement.rollback.figures import Destination, Figures, figures_of
+from advancement.rollback.figures import Destination, Figures, figures_of, rules_to_disable
 from advancement.runs.schedule import next_slot
 from advancement.runs.waiting import waiting
 from advancement.views.access import allows, may
@@ -37,7 +39,9 @@ _WAITING = (RunStatus.PLANNING, RunStatus.APPROVED, RunStatus.APPLYING)
 @allows(GET=Right.VIEW_RUNS, POST=Right.ROLL_BACK)
 def review(request: HttpRequest, run_id: int) -> HttpResponse:
     """Show a rollback wherever it stands; POST does what one of the page's buttons says."""
-    run = Run.objects.select_related("undoes").filter(pk=run_id).first()
+    second_steps = Move.objects.filter(run=OuterRef("pk"), step=2)
+    found = Run.objects.select_related("undoes").annotate(several_steps=Exists(second_steps))
+    run = found.filter(pk=run_id).first()
     if run is None or run.kind != RunKind.ROLLBACK:
         what = "There is no run" if run is None else "Not a rollback: run"
         raise Http404(f"{what} {run_id}.")
@@ -51,7 +55,11 @@ def review(request: HttpRequest, run_id: int) -> HttpResponse:
         part = _target(request) == "wait"
         template = "console/parts/rollback_progress.html" if part else "console/rollback_waiting.html"
         return render(request, template, _waiting_context(run))
-    return render(request, _template(request, "console/rollback_result.html"), result_context(request, run))
+    return render(
+        request,
+        _template(request, "console/rollback_result.html"),
+        result_context(request, run, several_steps=run.several_steps),
+    )
 
 
 def _chosen(request: HttpRequest, run: Run) -> HttpResponse:
@@ -97,9 +105,9 @@ def review_context(
     """Return what the review shows."""
     console = Console(request)
     figures = figures_of(run, ambiguous=ambiguous_tiers(console))
-    rules = rules_by_slug([run.scope_rule_id, *figures.rules])
-    names = titles(rules)
-    enabled = [rules[slug] for slug in figures.rules if slug in rules and _enabled(rules[slug])]
+    rules = rules_to_disable(run)
+    names = titles({rule.pk: rule for rule in rules})
+    enabled = [rule for rule in rules if _enabled(rule)]
     return {
         "console": console,
         "title": f"Undo rollback {run.undoes_id}" if run.undoes_id else "Bulk Rollback",
@@ -119,7 +127,7 @@ def review_context(
         "left_after_changes": figures.chosen - changes.sprouts if changes else 0,
         "hold_choices": hold_choices(),
         "must_type": figures.chosen > MOST_UNTYPED,
-        "next_slot": next_slot() if enabled else None,
+        "next_slot": next_slot(now=timezone.now()) if enabled else None,
         "unwindable": 0 if run.undoes_id or run.unwind else figures.left_out.get("advanced_since", 0),
         **_list_context(request, run, figures, changes),
     }
@@ -140,7 +148,13 @@ def _list_context(
         "bucket_label": next(
             (b.label for b in buckets if b.slug == bucket), "Changed while you were reading"
         ),
-        "page": listing(run, bucket, request, excluded_only=excluded_only),
+        "page": listing(
+            run,
+            bucket,
+            request,
+            excluded_only=excluded_only,
+            several_steps=figures.steps != figures.sprouts,
+        ),
         "term": term,
         "excluded_only": excluded_only,
         "choosing": bucket == CLEAN and may(request.user, Right.ROLL_BACK),

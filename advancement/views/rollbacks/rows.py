@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
 from advancement.models import AdvancementEvent, LeftOut, Move, Run, Sprout
@@ -56,21 +56,26 @@ def moves_matching(run: Run, term: str) -> "QuerySet[Move]":
     return moves.filter(sprout__title__icontains=term) if term else moves
 
 
-def listing(run: Run, bucket: str, request: HttpRequest, *, excluded_only: bool = False) -> Listing:
-    """Return the page of a bucket that the address names, of the titles that it searches for."""
+def listing(
+    run: Run, bucket: str, request: HttpRequest, *, excluded_only: bool = False, several_steps: bool = False
+) -> Listing:
+    """Return the page of a bucket that the address names, of the titles that it searches for.
+
+    `several_steps` says that the plan takes some sprouts back by more than one step.
+    """
     term = search_term(request)
     if bucket in {CLEAN, CHANGED}:
         moves = moves_matching(run, term)
         if bucket == CHANGED:
             moves = moves.filter(sprout__in=changed_moves(run).values("sprout"))
-        return _of_moves(
-            run, page_of(moves.filter(struck=True) if excluded_only else moves, request, key="position")
+        page = page_of(
+            _with_events(moves.filter(struck=True) if excluded_only else moves), request, key="position"
         )
+        return _of_moves(page, _later_steps(run, page) if several_steps else {}, told=bucket == CHANGED)
     if bucket == REVERTED:
         events = AdvancementEvent.objects.filter(run_id=run.pk)
-        return _of_events(
-            page_of(events.filter(sprout_title__icontains=term) if term else events, request, key="id")
-        )
+        found = events.filter(sprout_title__icontains=term) if term else events
+        return _of_events(page_of(found, request, key="id"))
     left_out = LeftOut.objects.filter(run=run.pk, bucket=bucket)
     if term:
         named = AdvancementEvent.objects.filter(pk=OuterRef("event_id"), sprout_title__icontains=term)
@@ -78,34 +83,46 @@ def listing(run: Run, bucket: str, request: HttpRequest, *, excluded_only: bool 
     return _of_left_out(page_of(left_out, request, key="id"))
 
 
-def _of_moves(run: Run, page: Page[Move]) -> Listing:
-    keys = [move.sprout_id for move in page.rows]
-    sprouts = _sprouts(keys)
-    steps: dict[UUID, list[Move]] = {}
+def _with_events(moves: "QuerySet[Move]") -> "QuerySet[Move]":
     # Their signals are wide, and nobody looks at them here.
-    moves = Move.objects.filter(run=run.pk, sprout__in=keys).select_related("reverses_event__reverses")
-    moves = moves.defer("reverses_event__signal_values", "reverses_event__reverses__signal_values")
-    for step in moves.order_by("position"):
-        steps.setdefault(step.sprout_id, []).append(step)
-    changed = {key for key in keys if _changed(sprouts.get(key), steps[key][0])}
-    newest = _newest(changed)
+    wide = ("reverses_event__signal_values", "reverses_event__reverses__signal_values")
+    return moves.select_related("reverses_event__reverses").defer(*wide)
+
+
+def _later_steps(run: Run, page: Page[Move]) -> dict[UUID, list[Move]]:
+    """Return the steps after the first of the page's sprouts, in order."""
+    keys = [move.sprout_id for move in page.rows]
+    found: dict[UUID, list[Move]] = {}
+    for step in _with_events(Move.objects.filter(run=run.pk, sprout__in=keys, step__gt=1)).order_by("step"):
+        found.setdefault(step.sprout_id, []).append(step)
+    return found
+
+
+def _of_moves(page: Page[Move], later: dict[UUID, list[Move]], *, told: bool) -> Listing:
+    """Return the rows of moves; where it is `told` what became of their sprouts since, with that."""
+    sprouts = _sprouts(move.sprout_id for move in page.rows)
+    changed = {move.sprout_id for move in page.rows if _changed(sprouts.get(move.sprout_id), move)}
+    histories = _histories(changed) if told else {}
     rows = []
     for move in page.rows:
-        of_sprout = steps[move.sprout_id]
-        events = [step.reverses_event for step in of_sprout if step.reverses_event]
-        tiers = [move.from_tier, *(step.to_tier for step in of_sprout)]
+        steps = [move, *later.get(move.sprout_id, [])]
         rows.append(
             _row(
                 move.position,
-                events,
-                tiers,
+                [step.reverses_event for step in steps if step.reverses_event],
+                [move.from_tier, *(step.to_tier for step in steps)],
                 sprouts.get(move.sprout_id),
                 struck=move.struck,
                 changed=move.sprout_id in changed,
-                since=newest.get(move.sprout_id),
+                since=_newest(histories.get(move.sprout_id, []), after=move.sprout_revision),
             )
         )
     return Listing(rows, page.before, page.after)
+
+
+def _newest(history: Sequence[AdvancementEvent], *, after: int) -> AdvancementEvent | None:
+    """Return the newest event of a sprout, unless there is none after a revision of it."""
+    return history[-1] if history and history[-1].revision > after else None
 
 
 def _changed(sprout: Sprout | None, move: Move) -> bool:
@@ -113,23 +130,21 @@ def _changed(sprout: Sprout | None, move: Move) -> bool:
 
 
 def _of_left_out(page: Page[LeftOut]) -> Listing:
-    found = AdvancementEvent.objects.defer("signal_values", "reverses__signal_values")
-    events = found.select_related("reverses").in_bulk([row.event_id for row in page.rows if row.event_id])
     keys = {row.sprout_id for row in page.rows}
-    sprouts, newest = _sprouts(keys), _newest(keys)
+    sprouts, histories = _sprouts(keys), _histories(keys)
     rows = []
     for left_out in page.rows:
-        event = events.get(left_out.event_id or 0)
-        if event is None:  # of an event that was tampered away
+        history = histories.get(left_out.sprout_id, [])
+        event = next((event for event in history if event.pk == left_out.event_id), None)
+        if event is None:  # it was tampered away
             continue
-        since = newest.get(left_out.sprout_id)
         rows.append(
             _row(
                 left_out.pk,
                 [event],
                 [event.from_tier, event.to_tier],
                 sprouts.get(left_out.sprout_id),
-                since=since if since and since.pk != event.pk else None,
+                since=history[-1] if history[-1].pk != event.pk else None,
                 reason=left_out.reason,
             )
         )
@@ -137,22 +152,19 @@ def _of_left_out(page: Page[LeftOut]) -> Listing:
 
 
 def _of_events(page: Page[AdvancementEvent]) -> Listing:
-    reversed_ = [event.reverses_id for event in page.rows if event.reverses_id]
-    found = AdvancementEvent.objects.defer("signal_values", "reverses__signal_values")
-    events = found.select_related("reverses").in_bulk(reversed_)
     keys = {event.sprout_id for event in page.rows}
-    sprouts, newest = _sprouts(keys), _newest(keys)
+    sprouts, histories = _sprouts(keys), _histories(keys)
     rows = []
     for event in page.rows:
-        taken_back = events.get(event.reverses_id or 0)
-        since = newest.get(event.sprout_id)
+        history = histories[event.sprout_id]
+        taken_back = [former for former in history if former.pk == event.reverses_id]
         rows.append(
             _row(
                 event.pk,
-                [taken_back] if taken_back else [event],
+                taken_back or [event],
                 [event.from_tier, event.to_tier],
                 sprouts.get(event.sprout_id),
-                since=since if since and since.run_id != event.run_id else None,
+                since=history[-1] if history[-1].run_id != event.run_id else None,
             )
         )
     return Listing(rows, page.before, page.after)
@@ -181,13 +193,10 @@ def _sprouts(keys: Iterable[UUID]) -> dict[UUID, Sprout]:
     return Sprout.objects.in_bulk(list(keys))
 
 
-def _newest(keys: Iterable[UUID]) -> dict[UUID, AdvancementEvent]:
-    """Return the newest event of each of these sprouts."""
-    keys = list(keys)
-    if not keys:
-        return {}
-    later = AdvancementEvent.objects.filter(sprout_id=OuterRef("sprout_id")).order_by("-revision")
-    events = AdvancementEvent.objects.filter(
-        sprout_id__in=keys, revision=Subquery(later.values("revision")[:1])
-    )
-    return {event.sprout_id: event for event in events.defer("signal_values", "criteria_met")}
+def _histories(keys: Iterable[UUID]) -> dict[UUID, list[AdvancementEvent]]:
+    """Return all events of these sprouts, oldest first."""
+    found: dict[UUID, list[AdvancementEvent]] = {}
+    events = AdvancementEvent.objects.filter(sprout_id__in=list(keys)).select_related("reverses")
+    for event in events.defer("signal_values", "reverses__signal_values").order_by("revision"):
+        found.setdefault(event.sprout_id, []).append(event)
+    return found
