@@ -85,6 +85,8 @@ class Console:
         address = reverse(name)
         path = self._request.path
         current = path == address if name == "console:dashboard" else path.startswith(address)
+        # Rollbacks are runs, with an address of their own.
+        current = current or (name == "console:runs" and path.startswith(reverse("console:rollback")))
         return Place(label, icon, address, current, key, waiting)
 
 

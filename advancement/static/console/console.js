@@ -9,7 +9,7 @@
   }
 
   // Buttons that need this script are hidden without it.
-  const reveal = (root) => root.querySelectorAll(".theme-toggle, [data-copy], button[data-dialog]").forEach((button) => { button.hidden = false; });
+  const reveal = (root) => root.querySelectorAll(".theme-toggle, [data-copy], [data-check-all], button[data-dialog]").forEach((button) => { button.hidden = false; });
   reveal(document);
   document.addEventListener("htmx:load", (event) => reveal(event.detail.elt));
 
