@@ -36,7 +36,7 @@ def _run(**wanted: Any) -> Callable[[], int]:
 
 
 ADVANCED = _run(kind=RunKind.ADVANCEMENT, status=RunStatus.SUCCEEDED)
-PLANNED = _run(kind=RunKind.ADVANCEMENT, status=RunStatus.PLANNED, advanced__gt=0)
+PLANNED = _run(kind=RunKind.ADVANCEMENT, status=RunStatus.PLANNED, moves_planned__gt=0)
 HELD = _run(status=RunStatus.HELD)
 FAILED = _run(status=RunStatus.FAILED)
 ROLLBACK = _run(kind=RunKind.ROLLBACK)
