@@ -8,6 +8,8 @@ from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import ManyToManyField
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 
 from advancement.admin.records import EditedAdmin, ModelAdmin
 
@@ -62,14 +64,14 @@ class PersonAdmin(PeopleForms, UserAdmin):
     add_form = UserCreationForm
     filter_horizontal = ()
     list_display = ["username", "roles", "is_staff", "is_superuser", "is_active", "last_login"]
-    list_filter = ["groups", "is_staff", "is_superuser", "is_active"]
+    list_filter = ["groups", "is_active"]
     search_help_text = "A part of the name or of the e-mail address"
-    readonly_fields = ["last_login", "date_joined"]
+    readonly_fields = ["sign_in", "last_login", "date_joined"]
     add_fieldsets = [
         (None, {"fields": ["username", "password1", "password2", "is_staff", "groups"]}),
     ]
     fieldsets = [
-        (None, {"fields": ["username", "password", "is_active", "is_staff", "groups"]}),
+        (None, {"fields": ["username", "sign_in", "is_active", "is_staff", "groups"]}),
         ("About them", {"fields": ["first_name", "last_name", "email", "last_login", "date_joined"]}),
         ("Beyond the roles", {"fields": ["is_superuser", "user_permissions"]}),
     ]
@@ -81,6 +83,13 @@ class PersonAdmin(PeopleForms, UserAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Take it that whoever is added is to sign in."""
         return {"is_staff": True, **super().get_changeform_initial_data(request)}
+
+    @admin.display(description="password")
+    def sign_in(self, person: User) -> str:
+        """Lead to where a new password is set."""
+        address = reverse("admin:auth_user_password_change", args=(person.pk,))
+        words = "Set a new one" if person.has_usable_password() else "There is none: set one"
+        return format_html('<a class="btn btn-sm" href="{}">{}</a>', address, words)
 
     @admin.display
     def roles(self, person: User) -> str:

@@ -12,6 +12,7 @@ from django.contrib.admin.templatetags.admin_list import result_headers
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
 from django.contrib.admin.utils import display_for_field, label_for_field, lookup_field
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.contrib.auth.models import Group, User
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
@@ -21,7 +22,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 
 from advancement.criteria.wording import format_number
-from advancement.models import AdvancementRule, Run, SignalAggregation, Sprout
+from advancement.models import AdvancementRule, LifecycleModel, Run, SignalAggregation, Sprout, Tier
 from advancement.templatetags import console
 
 register = template.Library()
@@ -174,14 +175,19 @@ def _shown(
 def _by_field(context: template.Context, row: Any, field: Any, value: Any) -> SafeString | None:
     """Return a value whose column says how it is read; None where only its type does."""
     if isinstance(field, models.ForeignKey):
-        return format_html("{}", getattr(row, field.name))
+        other = getattr(row, field.name)
+        return _path(other.title) if isinstance(other, Sprout) else format_html("{}", other)
     if getattr(field, "flatchoices", None) or isinstance(field, models.URLField):
         return format_html("{}", display_for_field(value, field, ""))
     if field.name in _TIERS:
         return _tier(context, row, value)
     if isinstance(row, Sprout) and field.name == "title":
-        return format_html('<span class="path">{}</span>', console.path(value))
+        return _path(value)
     return None
+
+
+def _path(title: str) -> SafeString:
+    return format_html('<span class="path">{}</span>', console.path(title))
 
 
 def _by_type(field: Any, value: Any, *, in_list: bool) -> SafeString:
@@ -233,6 +239,13 @@ def _text(text: str, *, in_list: bool) -> SafeString:
     if in_list or "\n" not in text:
         return format_html("{}", text)
     return mark_safe(linebreaks(text, autoescape=True))
+
+
+@register.filter
+def name_of(row: Any) -> str:
+    """Return how a record is called as a heading; a name or a slug is left as it is written."""
+    named = isinstance(row, AdvancementRule | Group | LifecycleModel | Sprout | Tier | User)
+    return str(row) if named else str(capfirst(str(row)))
 
 
 @register.simple_tag

@@ -23,7 +23,7 @@ from advancement.holds import set_hold
 from advancement.management.commands.demo import PASSWORD
 from advancement.models import LifecycleModel, Run, Sprout, Tier
 from advancement.models.runs import RunStatus, RunTrigger
-from advancement.rights import ROLES
+from advancement.rights import OPERATOR
 from advancement.rollback.scope import RollbackRequest
 from advancement.rulebook import save_draft
 from advancement.runs.override import override_tier
@@ -104,14 +104,12 @@ def plant() -> None:
 
 
 def _people() -> None:
-    User.objects.filter(username="operator").update(is_superuser=False)
-    for name, role in PEOPLE.items():
-        person = User.objects.filter(username=name).first() or User.objects.create_user(
-            name, password=PASSWORD, is_staff=True, is_superuser=not role
-        )
-        if role:
-            assert role in ROLES
-            person.groups.set([Group.objects.get(name=role)])
+    """Make the demo's operator an Operator like any other, and leave everything else to root."""
+    User.objects.create_superuser("root", password=PASSWORD)
+    operator = User.objects.get(username="operator")
+    operator.is_superuser = False
+    operator.save()
+    operator.groups.set([Group.objects.get(name=OPERATOR)])
 
 
 def _runs() -> None:
