@@ -119,9 +119,10 @@ INSTALLED_APPS = [
     "advancement",
 ]
 MIDDLEWARE = [
-    "grove_console.middleware.RefuseNul",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    # What it refuses is answered with a page as well, so it stands behind those that protect pages.
+    "grove_console.middleware.RefuseNul",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -159,6 +160,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+CSRF_FAILURE_VIEW = "advancement.views.errors.csrf_failure"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -81,14 +81,14 @@ def sprout_link(sprout_id: UUID | str, title: str | None) -> SafeString:
 def when(moment: datetime | None, form: str = "long") -> SafeString:
     """Return an instant in local time with UTC beside it: `long` with the day, `time` without.
 
-    The year is left out in the year that it is.
+    The year is left out in the year that it is; `exact`, for records, has everything.
     """
     if moment is None:
         return mark_safe('<span class="muted">never</span>')
     local, utc = timezone.localtime(moment), moment.astimezone(UTC)
     if local.utcoffset() == timedelta(0):
         return format_html('<time datetime="{}">{}{}UTC</time>', _iso(utc), _said(local, form), _NO_BREAK)
-    other = utc.strftime("%H:%M" if local.date() == utc.date() or form == "time" else "%-d %b %H:%M")
+    other = _beside(local, utc, form)
     return format_html(
         '<time datetime="{}">{} <span class="utc">({}{}UTC)</span></time>',
         _iso(utc),
@@ -107,9 +107,18 @@ def day(moment: datetime) -> SafeString:
     return format_html('<time datetime="{}">{}</time>', _iso(moment.astimezone(UTC)), said)
 
 
+def _beside(local: datetime, utc: datetime, form: str) -> str:
+    same_day = local.date() == utc.date()
+    if form == "exact":
+        return utc.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M:%S")
+    return utc.strftime("%H:%M" if same_day or form == "time" else "%-d %b %H:%M")
+
+
 def _said(local: datetime, form: str) -> str:
     if form == "time":
         return local.strftime("%H:%M")
+    if form == "exact":
+        return local.strftime("%Y-%m-%d %H:%M:%S")
     year = "" if local.year == timezone.localtime().year else " %Y"
     return local.strftime(f"%a %-d %b{year}, %H:%M")
 

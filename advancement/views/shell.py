@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import AnonymousUser, Group
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -72,7 +72,8 @@ class Console:
         return {(tier.lifecycle_model_id, tier.slug): tier for tier in Tier.objects.all()}
 
     def _places(self) -> Iterator[Place]:
-        user = self._request.user
+        # Whoever asks is not known yet where a request is refused on its way in.
+        user = getattr(self._request, "user", AnonymousUser())
         if not (user.is_authenticated and user.is_staff):
             return
         yield self._place("Dashboard", "dash", "console:dashboard", "d")
