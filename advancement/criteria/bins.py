@@ -43,7 +43,8 @@ def thresholds_around(criterion: CriterionDefinition) -> list[float]:
     step = 0.05 if signal.unit is Unit.SCORE else 1.0
     if threshold:
         step = max(_least_step(signal), _round_step(threshold / 10, up=False))
-    around = (round(threshold + step * n, _DIGITS) for n in range(-_STEPS_EACH_SIDE, _STEPS_EACH_SIDE + 1))
+    steps = (step * n for n in range(-_STEPS_EACH_SIDE, _STEPS_EACH_SIDE + 1) if n)
+    around = (round(threshold + distance, _DIGITS) for distance in steps)
     return sorted({threshold, *(number for number in around if signal.low <= number <= signal.high)})
 
 
@@ -82,7 +83,7 @@ def cuts_for(criterion: CriterionDefinition, spread: Spread | None) -> list[Cut]
         last = math.ceil((spread.high - own[0].shown) / step)
         for number in range(first, last + 1):
             cut = _moved(own[0], number * step, signal)
-            if spread.lowest < cut.value <= spread.highest:
+            if spread.lowest < cut.value <= spread.highest and cut.shown > signal.low:
                 cuts.setdefault(cut.value, cut)
     return [cuts[value] for value in sorted(cuts) if value > signal.low]
 
