@@ -118,8 +118,8 @@ def resume_abandoned(*, progress: Progress = silent, using: str = "default") -> 
         logger.info("Resuming run %s", run_id)
         try:
             resumed.append(work_on(run_id, token, progress=progress, using=using))
-        except LeaseLost:
-            logger.warning("Run %s was taken over by another worker", run_id)
+        except LeaseLost as error:
+            logger.warning("Run %s: %s", run_id, error)
     return resumed
 
 
@@ -130,6 +130,6 @@ def work_off(*, using: str = "default") -> list[Run]:
         try:
             run, worked = run_scheduled(day, RunRequest(), using=using)
             runs += [run] if worked else []
-        except LeaseLost:
-            logger.warning("The run of %s was taken over by another worker", day)
+        except LeaseLost as error:
+            logger.warning("The run of %s: %s", day, error)
     return runs

@@ -9,7 +9,7 @@
   }
 
   // Buttons that need this script are hidden without it.
-  const reveal = (root) => root.querySelectorAll(".theme-toggle, [data-copy]").forEach((button) => { button.hidden = false; });
+  const reveal = (root) => root.querySelectorAll(".theme-toggle, [data-copy], [data-check-all], button[data-dialog]").forEach((button) => { button.hidden = false; });
   reveal(document);
   document.addEventListener("htmx:load", (event) => reveal(event.detail.elt));
 
@@ -31,6 +31,35 @@
       say("Copied.");
     } catch {
       say(`It could not be copied. Here it is: ${text}`);
+    }
+  });
+
+  // Dialogs: opened by what names them; the same link leads to a page where there is no script.
+  function open(name) {
+    const dialog = document.getElementById(name);
+    if (!dialog || dialog.open) return false;
+    dialog.showModal();
+    return true;
+  }
+
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-dialog]");
+    if (opener && !event.ctrlKey && !event.metaKey && open(opener.dataset.dialog)) event.preventDefault();
+    if (event.target.matches("dialog.palette")) event.target.close();
+  });
+
+  // Keys: / searches, ? shows the keys, g and a letter go to a place. Not while somebody types.
+  let going = 0;
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.target.closest("input, select, textarea, [contenteditable]") || document.querySelector("dialog[open]")) return;
+    if (event.key === "/" && open("palette")) { event.preventDefault(); return; }
+    if (event.key === "?" && open("shortcuts")) return;
+    if (event.key === "g") { going = Date.now(); return; }
+    if (Date.now() - going < 1500) {
+      going = 0;
+      const place = document.querySelector(`.sidebar .nav a[data-key="${CSS.escape(event.key)}"]`);
+      if (place) place.click();
     }
   });
 
@@ -76,6 +105,16 @@
   document.addEventListener("input", (event) => { if (event.target.form?.matches("[data-keep]")) unsent = event.target.form; });
   document.addEventListener("submit", () => { unsent = null; });
   window.addEventListener("beforeunload", (event) => { if (unsent?.isConnected) event.preventDefault(); });
+
+  // Lists with the newest last show their end, unless somebody scrolled back in them.
+  const toEnd = (list) => { list.scrollTop = list.scrollHeight; };
+  document.querySelectorAll("[data-newest-last]").forEach(toEnd);
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const list = event.detail.target;
+    if (!list.matches?.("[data-newest-last]")) return;
+    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 24;
+    if (atEnd) setTimeout(() => toEnd(list));
+  });
 
   document.addEventListener("htmx:sendError", () => say("The console cannot be reached. What is shown may be old."));
   document.addEventListener("htmx:responseError", (event) => {
