@@ -63,7 +63,7 @@ def changed_moves(
 
 def _changed(run: Run, using: str, versions: Sequence[RuleVersion] | None = None) -> Fragment:
     moves = _moves_with_reasons(run, "m.position, m.sprout_id", using)
-    eligible = Fragment.of(eligible_moves(run, using, versions), using)
+    eligible = Fragment.of(eligible_moves(run, using, versions).values_list("sprout_id"), using)
     sql = f"""
         {moves.sql} AND NOT m.struck
             AND m.sprout_id NOT IN (SELECT sprout_id FROM ({eligible.sql}) AS eligible)

@@ -10,7 +10,7 @@ from django.db.models import Count, Q, QuerySet
 from advancement.models import AdvancementEvent, LeftOut, Move, RuleVersion, Run, Sprout
 from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
 from advancement.runs.review import under_review
-from advancement.runs.standing import Standing, unfinished
+from advancement.runs.standing import Standing, counted_skipped, unfinished
 from advancement.runs.summary import ROLLBACK_BUCKETS
 
 # Of very many left-outs the first are grouped by reason.
@@ -96,10 +96,10 @@ def lines_of(run: Run, *, criteria: bool = False, using: str = "default") -> lis
         return _lines_by_rule(run, criteria, using)
     keys = ("sprout__lifecycle_model", "from_tier", "to_tier")
     counted = _counted(run, keys, using)
-    made = _made(run, ("lifecycle_model_id", "from_tier", "to_tier"), using)
+    events = _events(run, ("lifecycle_model_id", "from_tier", "to_tier"), using)
     return [
-        RuleLine(None, model, old, new, planned, struck, made.get((model, old, new), 0))
-        for (model, old, new), (planned, struck) in sorted(counted.items(), key=str)
+        RuleLine(None, model, old, new, planned, struck, events.get((model, old, new), 0))
+        for (model, old, new), (planned, struck, _) in sorted(counted.items(), key=str)
     ]
 
 
@@ -108,26 +108,34 @@ def _lines_by_rule(run: Run, criteria: bool, using: str) -> list[RuleLine]:
     versions = RuleVersion.objects.using(using).filter(pk__in=[key for (key,) in counted])
     if criteria:
         versions = versions.prefetch_related("criteria")
-    made = _made(run, ("rule_id", "rule_version"), using)
+    # Without skipped moves, those that were reached were made; with some, only the events tell.
+    told = counted_skipped(run, using) > 0
+    events = _events(run, ("rule_id", "rule_version"), using) if told else {}
     found = []
     for version in versions.order_by("priority", "rule"):
-        planned, struck = counted[version.pk,]
-        model, moved = version.lifecycle_model_id, made.get((version.rule_id, version.number), 0)
-        found.append(RuleLine(version, model, version.from_tier, version.to_tier, planned, struck, moved))
+        planned, struck, reached = counted[version.pk,]
+        made = events.get((version.rule_id, version.number), 0) if told else reached
+        model = version.lifecycle_model_id
+        found.append(RuleLine(version, model, version.from_tier, version.to_tier, planned, struck, made))
     return found
 
 
-def _made(run: Run, keys: Sequence[str], using: str) -> dict[tuple[Any, ...], int]:
+def _events(run: Run, keys: Sequence[str], using: str) -> dict[tuple[Any, ...], int]:
     if not run.cursor:
         return {}
     events = AdvancementEvent.objects.using(using).filter(run_id=run.pk).order_by()
     return {tuple(row[:-1]): row[-1] for row in events.values_list(*keys).annotate(n=Count("id"))}
 
 
-def _counted(run: Run, keys: Sequence[str], using: str) -> dict[tuple[Any, ...], tuple[int, int]]:
+def _counted(run: Run, keys: Sequence[str], using: str) -> dict[tuple[Any, ...], tuple[int, int, int]]:
+    """Return how many moves are planned, struck out and reached, by their keys."""
     moves = Move.objects.using(using).filter(run=run.pk).order_by().values_list(*keys)
-    counted = moves.annotate(planned=Count("position"), out=Count("position", filter=Q(struck=True)))
-    return {tuple(row[:-2]): (row[-2], row[-1]) for row in counted}
+    counted = moves.annotate(
+        planned=Count("position"),
+        out=Count("position", filter=Q(struck=True)),
+        reached=Count("position", filter=Q(position__lte=run.cursor)),
+    )
+    return {tuple(row[:-3]): (row[-3], row[-2], row[-1]) for row in counted}
 
 
 def tally_of(run: Run, standing: Standing, *, struck: int = 0, using: str = "default") -> list[Counted]:

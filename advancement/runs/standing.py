@@ -62,14 +62,17 @@ def standing_of(run: Run, *, using: str = "default") -> Standing:
     return Standing(
         done=done,
         total=run.moves_planned - run.moves_struck,
-        skipped=_skipped(run, using) if run.cursor else 0,
+        skipped=counted_skipped(run, using),
         rate=_rate(run, using) if run.status == RunStatus.APPLYING else None,
         batch=min(run.cursor // run.batch_size + 1, _batches(run)),
         batches=_batches(run),
     )
 
 
-def _skipped(run: Run, using: str) -> int:
+def counted_skipped(run: Run, using: str = "default") -> int:
+    """Return how many moves were skipped as the plan was applied; those struck out of it before are not."""
+    if not run.cursor:
+        return 0
     skipped = run.skipped
     if run.status != RunStatus.SUCCEEDED:  # it is kept at the end
         skipped = LeftOut.objects.using(using).filter(run=run.pk, bucket=LeftOutBucket.SKIPPED).count()

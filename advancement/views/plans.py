@@ -6,7 +6,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Exists, OuterRef
+from django.core.cache import cache
+from django.db.models import Count, Exists, OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -32,7 +33,10 @@ from advancement.views.run_page import run_or_404
 LOOKED_THROUGH_AT_ONCE: Final = 20_000
 # Rows of a page that lie further apart in the plan are not looked through for changes.
 _WIDEST_PAGE: Final = 2_000
-_CHUNK: Final = 2_000
+# Counting the sprouts of a tier reads all of them.
+_COUNTED_AT_ONCE: Final = 20_000
+_COUNTED_EVERY: Final = 600
+_CHUNK: Final = 5_000
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def totals(run: Run, lines: list[RuleLine]) -> dict[str, Any]:
     review = under_review(run)
     struck = sum(line.struck for line in lines)
     standing = standing_of(run)
-    candidates = _candidates_now(lines) if review else {}
+    candidates = _candidates(run, lines) if review else {}
     return {
         "run": run,
         "review": review,
@@ -147,7 +151,9 @@ _Shown = tuple[Move, str | None, str, list[dict[str, Any]], str, str]
 
 
 def _rows_under_review(run: Run, moves: Sequence[Move], planned: list[RuleVersion]) -> Iterator[_Shown]:
-    evidence, stale = evidence_now(run, moves, planned), _stale(run, moves, planned)
+    shown = {move.rule_version_id for move in moves}
+    versions = [version for version in planned if version.pk in shown]  # each one costs its compilation
+    evidence, stale = evidence_now(run, moves, versions), _stale(run, moves, versions)
     models = {version.pk: version.lifecycle_model_id for version in planned}
     for move in moves:
         reason = stale.get(move.position, "")
@@ -177,16 +183,29 @@ def _stale(run: Run, moves: Sequence[Move], versions: list[RuleVersion]) -> dict
 
 def _fates(run: Run, sprouts: Sequence[UUID]) -> tuple[dict[UUID, str], dict[UUID, list[dict[str, Any]]]]:
     """Return what became of sprouts whose moves were decided about, and the figures they moved with."""
-    skipped = LeftOut.objects.filter(run=run.pk, bucket=LeftOutBucket.SKIPPED, sprout_id__in=sprouts)
-    fates = dict(skipped.values_list("sprout_id", "reason"))
     later = AdvancementEvent.objects.filter(reverses=OuterRef("pk"))
     events = AdvancementEvent.objects.filter(run_id=run.pk, sprout_id__in=sprouts).annotate(
         back=Exists(later)
     )
-    figures = {}
+    fates, figures = {}, {}
     for sprout, criteria, back in events.values_list("sprout_id", "criteria_met", "back"):
         fates[sprout], figures[sprout] = "Rolled back" if back else "Moved", criteria
-    return fates, figures
+    return fates | _reasons(run, [sprout for sprout in sprouts if sprout not in fates]), figures
+
+
+def _reasons(run: Run, sprouts: Sequence[UUID]) -> dict[UUID, str]:
+    if not sprouts:
+        return {}
+    skipped = LeftOut.objects.filter(run=run.pk, bucket=LeftOutBucket.SKIPPED, sprout_id__in=sprouts)
+    return dict(skipped.values_list("sprout_id", "reason"))
+
+
+def _candidates(run: Run, lines: list[RuleLine]) -> dict[tuple[str, str], int]:
+    """Return how many sprouts there are for each line; of many candidates it is counted now and then."""
+    if run.evaluated <= _COUNTED_AT_ONCE:
+        return _candidates_now(lines)
+    key = f"advancement.plans.candidates.{run.pk}"
+    return cache.get_or_set(key, lambda: _candidates_now(lines), _COUNTED_EVERY) or {}
 
 
 def _candidates_now(lines: Iterable[RuleLine]) -> dict[tuple[str, str], int]:
@@ -222,19 +241,33 @@ def plan_csv(request: HttpRequest, run_id: int) -> StreamingHttpResponse:
 
 
 def _csv_rows(run: Run) -> Iterator[list[Any]]:
-    versions = RuleVersion.objects.in_bulk(
-        list(moves_of(run).order_by().values_list("rule_version", flat=True).distinct())
+    versions = {line.version.pk: line.version for line in lines_of(run) if line.version}
+    sprout = Sprout.objects.filter(pk=OuterRef("sprout"))
+    event = AdvancementEvent.objects.filter(
+        run_id=run.pk, sprout_id=OuterRef("sprout"), revision=OuterRef("sprout_revision") + 1
     )
-    review, last = under_review(run), 0
-    while moves := list(moves_of(run).filter(position__gt=last).order_by("position")[:_CHUNK]):
-        sprouts = [move.sprout_id for move in moves]
-        titles, fates = titles_of(sprouts), {} if review else _fates(run, sprouts)[0]
-        for move in moves:
-            title, model = titles.get(move.sprout_id, ("", ""))
-            version = versions[move.rule_version_id] if move.rule_version_id else None
+    reversal = AdvancementEvent.objects.filter(
+        reverses__run_id=run.pk,
+        reverses__sprout_id=OuterRef("sprout"),
+        reverses__revision=OuterRef("sprout_revision") + 1,
+    )
+    moves = moves_of(run).order_by("position")
+    moves = moves.annotate(
+        title=Subquery(sprout.values("title")),
+        model=Subquery(sprout.values("lifecycle_model")),
+        made=Exists(event),
+        back=Exists(reversal),
+    )
+    columns = ("position", "sprout", "title", "model", "from_tier", "to_tier", "rule_version", "struck")
+    rows = moves.values_list(*columns, "made", "back")
+    last = 0
+    while chunk := list(rows.filter(position__gt=last)[:_CHUNK]):
+        reasons = {} if under_review(run) else _reasons(run, [row[1] for row in chunk if not row[8]])
+        for position, key, title, model, old, new, rule, struck, made, back in chunk:
+            version = versions.get(rule)
+            outcome = "Rolled back" if back else "Moved" if made else reasons.get(key, "")
             yield [
-                move.position, move.sprout_id, title, model, move.from_tier, move.to_tier,
-                version.rule_id if version else "", version.number if version else "",
-                "yes" if move.struck else "", fates.get(move.sprout_id, ""),
+                position, key, title or "", model or "", old, new, version.rule_id if version else "",
+                version.number if version else "", "yes" if struck else "", outcome,
             ]  # fmt: skip
-        last = moves[-1].position
+        last = chunk[-1][0]
