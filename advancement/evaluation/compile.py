@@ -156,7 +156,7 @@ class CompiledRules:
         by_tier: dict[tuple[str, str], list[When]] = defaultdict(list)
         for version in self._versions:
             by_tier[version.lifecycle_model_id, version.from_tier].append(
-                When(self._rules[version.pk].matches(), then=Value(version.pk))
+                When(self.matches(version), then=Value(version.pk))
             )
         path = self._values.sprout
         return (
@@ -173,6 +173,10 @@ class CompiledRules:
             if by_tier
             else Value(None, output_field=BigIntegerField())
         )
+
+    def matches(self, version: RuleVersion) -> Q:
+        """Whether the criteria of a version are met; its model and tier are not looked at."""
+        return self._rules[version.pk].matches()
 
     def still_met(self, version_path: str) -> Expression:
         """Whether the criteria of the version that `version_path` names are met."""

@@ -1,6 +1,6 @@
 """The tables of Grove Console, a module for each group of nouns."""
 
-from advancement.models.events import AdvancementEvent
+from advancement.models.events import AdvancementEvent, DailyCount
 from advancement.models.holds import Hold
 from advancement.models.lifecycle import LifecycleModel, Tier
 from advancement.models.outbox import OutboxMessage
@@ -10,10 +10,12 @@ from advancement.models.runs import LeftOut, Move, Run, RunLogLine, Schedule
 from advancement.models.seals import Seal
 from advancement.models.signals import DirtySprout, SignalAggregation, SignalRefresh
 from advancement.models.sprouts import Sprout, UsageEvent
+from advancement.models.uploads import Upload, UploadPart
 
 __all__ = [
     "AdvancementEvent",
     "AdvancementRule",
+    "DailyCount",
     "DirtySprout",
     "Hold",
     "LeftOut",
@@ -33,5 +35,7 @@ __all__ = [
     "SignalRefresh",
     "Sprout",
     "Tier",
+    "Upload",
+    "UploadPart",
     "UsageEvent",
 ]
