@@ -22,7 +22,7 @@ help: ## List the targets.
 
 setup: $(VENV)/.installed ## Make .venv and install the pinned packages.
 
-setup-dev: $(VENV)/.installed-dev $(WORKFLOW_LINT)/node_modules/.installed ## Install what the tests and checks need as well.
+setup-dev: $(VENV)/.installed-dev $(WORKFLOW_LINT)/node_modules/.installed $(VENV)/.browser ## Install what the tests and checks need as well.
 
 demo: setup ## Load the sample grove and show a dry run and a real run.
 	@$(PYTHON) manage.py demo
@@ -120,4 +120,17 @@ $(WORKFLOW_LINT)/node_modules/.installed: $(WORKFLOW_LINT)/package-lock.json
 			{ echo "npm is missing and could not be installed: please install Node.js (Debian: nodejs npm)." >&2; exit 1; }; \
 	fi
 	@npm ci --prefix $(WORKFLOW_LINT) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+# Tiers are shown by their emoji, so the pages need a font that has them.
+$(VENV)/.browser: | $(PYTHON)
+	@if ! { command -v chromium || command -v chromium-browser || command -v google-chrome; } > /dev/null || \
+		! fc-list ":family=Noto Color Emoji" | grep -q .; then \
+		if [ "$$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi; \
+		echo "Installing Chromium, in which the console is tried out …"; \
+		{ $$as_root apt-get update -qq && \
+			$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+				chromium fonts-noto-color-emoji fontconfig > /dev/null; } || \
+			{ echo "Chromium is missing and could not be installed: please install it (Debian: chromium fonts-noto-color-emoji)." >&2; exit 1; }; \
+	fi
 	@touch $@

@@ -16,6 +16,7 @@ from django_q.models import Failure, OrmQ, Success, Task
 from django_q.models import Schedule as TaskSchedule
 from django_q.tasks import async_task
 
+from advancement.admin import records
 from advancement.criteria.signals import Period
 from advancement.models import (
     AdvancementEvent,
@@ -32,7 +33,7 @@ from advancement.models import (
     Tier,
     UsageEvent,
 )
-from tests.factories import add_model, add_rule, finished_run, make_sprout
+from tests.factories import add_model, add_rule, finished_run, make_sprout, sprout_values
 from tests.notifications.conftest import make_message
 
 FACTS = [
@@ -171,6 +172,13 @@ def test_a_tier_that_holds_sprouts_is_not_deleted_and_the_page_says_why(superuse
     remedy = "The tier tree holds 1 sprout: move them to another tier with override_tier first."
     assert remedy in page.text
     assert Tier.objects.filter(pk=tier.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_before_a_tier_is_deleted_its_page_asks(superuser: Client) -> None:
+    page = superuser.get(_url(Tier, "delete", Tier.objects.get(slug="tree").pk))
+    assert page.status_code == 200
+    assert "Delete tier" in page.text
 
 
 def test_tiers_that_an_enabled_rule_names_are_not_deleted_in_bulk_either(superuser: Client) -> None:
@@ -344,16 +352,34 @@ def test_runs_list_how_many_moves_they_planned(superuser: Client, grove: Sprout)
     assert "moves_planned" in superuser.get(_url(Run, "changelist")).context["cl"].list_display
 
 
-def test_times_are_shown_in_utc_as_everywhere_else(superuser: Client, grove: Sprout) -> None:
-    assert "2025-12-01 00:00:00 UTC" in superuser.get(_url(Sprout, "changelist")).text
+@pytest.mark.parametrize("page", ["changelist", "change"])
+def test_times_are_shown_in_full_and_in_local_time_with_utc_beside_it(
+    page: str, superuser: Client, grove: Sprout
+) -> None:
+    address = _url(Sprout, page, *([grove.pk] if page == "change" else []))
+    assert "2025-12-01 00:00:00\xa0UTC" in superuser.get(address).text
+    superuser.cookies["timezone"] = "Asia/Kolkata"
+    here = '2025-12-01 05:30:00 <span class="utc">(00:00:00\xa0UTC)</span>'
+    assert here in superuser.get(address).text
+
+
+def test_a_long_list_is_not_counted_to_its_end(
+    superuser: Client, grove: Sprout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MOST_COUNTED", 60)
+    Sprout.objects.bulk_create([sprout_values() for _ in range(70)])
+    page = superuser.get(_url(Sprout, "changelist"), {"p": "2"})
+    assert "more than 60 sprouts" in page.text
+    assert "Page 2 of 2" in page.text
+    assert len(page.context["cl"].result_list) == 10
+    assert "1 sprout" in superuser.get(_url(Sprout, "changelist"), {"q": str(grove.pk)}).text
 
 
 def test_the_pages_offer_nothing_that_leads_nowhere(superuser: Client, grove: Sprout) -> None:
     page = superuser.get(_url(Sprout, "change", grove.pk)).text
-    assert "historylink" not in page
+    assert "/history/" not in page
     assert "View site" not in page
-    assert "nav-sidebar" not in page
-    assert "historylink" in superuser.get(_url(Tier, "change", Tier.objects.all()[0].pk)).text
+    assert "/history/" in superuser.get(_url(Tier, "change", Tier.objects.all()[0].pk)).text
 
 
 @pytest.mark.parametrize("model", FACTS, ids=_name)

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
+from advancement.management.commands.demo import PASSWORD, PEOPLE, Command
 from tests.processes import manage, sqlite
 from tests.runs.conftest import database_url, execute
 
@@ -41,9 +42,10 @@ def test_the_demo_shows_an_explained_run_and_the_second_time_that_nothing_is_lef
         "✗ citations ≥ 3: 2, short by 1",
     ):
         assert line in lines
-    assert lines[-2:] == [
+    assert lines[-3:] == [
         "make console serves it at http://127.0.0.1:8000/",
         "Sign in as operator with the password grove-demo",
+        "Sign in as viewer, editor or approver, with grove-demo as well, to see what each role may do.",
     ]
 
     second = manage("demo", **fresh)
@@ -92,6 +94,22 @@ def test_on_request_the_demo_goes_into_an_empty_database_on_a_server_and_can_be_
         answer = manage("demo", "--use-database-url", DEBUG="1", DATABASE_URL=database_url())
         assert (answer.returncode, answer.stderr) == (0, "")
         assert figures in answer.stdout
+
+
+@pytest.mark.django_db
+def test_the_demo_adds_somebody_of_each_role_and_leaves_who_is_there_alone() -> None:
+    User.objects.create_user("viewer", is_staff=True)
+    Command()._prepare()
+    Command()._prepare()
+    people = User.objects.filter(username__in=PEOPLE, is_staff=True).order_by("pk")
+    roles = {person.username: [group.name for group in person.groups.all()] for person in people}
+    assert roles == {"viewer": [], "operator": [], "editor": ["Rule editor"], "approver": ["Approver"]}
+    assert [person.username for person in people if person.is_superuser] == ["operator"]
+    assert [person.username for person in people if person.check_password(PASSWORD)] == [
+        "operator",
+        "editor",
+        "approver",
+    ]
 
 
 @on_a_server

@@ -1,14 +1,14 @@
 """Django's admin: the plain lists underneath the console.
 
 Tiers change only through runs, and what happened stays as it happened: these pages show facts and let
-nobody edit them. What can be edited here are lifecycle models and their tiers.
+nobody edit them. What can be edited here are lifecycle models and their tiers, and people and their roles.
 """
 
 from django.contrib import admin
 
-from advancement.admin import clusters, facts, lifecycle, outbox
+from advancement.admin import clusters, facts, lifecycle, outbox, people
 
-__all__ = ["clusters", "facts", "lifecycle", "outbox"]
+__all__ = ["clusters", "facts", "lifecycle", "outbox", "people"]
 
 admin.site.site_header = admin.site.site_title = "Grove Console"
 admin.site.index_title = "Records"

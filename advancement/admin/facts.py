@@ -21,6 +21,7 @@ from advancement.models import (
     Sprout,
     UsageEvent,
 )
+from advancement.templatetags.console import sprout_link
 
 
 @admin.register(Sprout)
@@ -241,7 +242,7 @@ class AdvancementEventAdmin(RecordAdmin):
     @admin.display(ordering="sprout_title")
     def sprout(self, event: AdvancementEvent) -> str:
         """Whom it moved."""
-        return links.record(Sprout, event.sprout_id, event.sprout_title)
+        return sprout_link(event.sprout_id, event.sprout_title)
 
     @admin.display(ordering="rule_id")
     def rule(self, event: AdvancementEvent) -> str:

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
-from advancement.admin.records import ModelAdmin
+from advancement.admin.records import EditedAdmin
 from advancement.criteria.wording import join_words
 from advancement.models import LifecycleModel, Sprout, Tier
 from advancement.rulebook import active_versions
@@ -39,7 +39,7 @@ class InUse:
 
 
 @admin.register(LifecycleModel)
-class LifecycleModelAdmin(InUse, ModelAdmin):
+class LifecycleModelAdmin(InUse, EditedAdmin):
     """Lifecycle models; the slug is chosen once, and one in use cannot be deleted."""
 
     list_display = ["slug", "label", "created_at", "archived_at"]
@@ -71,7 +71,7 @@ class TierForm(TierModelForm):
 
 
 @admin.register(Tier)
-class TierAdmin(InUse, ModelAdmin):
+class TierAdmin(InUse, EditedAdmin):
     """Tiers; the slug is chosen once, and one in use cannot be deleted."""
 
     form = TierForm
@@ -90,6 +90,13 @@ class TierAdmin(InUse, ModelAdmin):
         """Look at what is deleted from the list, and delete it, in one transaction."""
         with transaction.atomic():
             return super().changelist_view(request, extra_context)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Look at what is deleted in a transaction also where it is only asked about: it is locked."""
+        with transaction.atomic():
+            return super().delete_view(request, object_id, extra_context)
 
     def uses(self, rows: list[Any]) -> list[str]:
         """Name the tiers that hold sprouts, and the enabled rules that name them.

@@ -1,10 +1,14 @@
-"""What the lists of records share: they show facts and refuse every change."""
+"""What the records share: lists of facts that refuse every change, and forms for what may be edited."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.core.paginator import Paginator
+from django.db.models import DateTimeField, Field, QuerySet
 from django.http import HttpRequest
 
 from advancement.models import Tier
@@ -12,13 +16,40 @@ from advancement.models import Tier
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
     StackedInline = admin.StackedInline[Any, Any]
+    RowPaginator = Paginator[Any]
 else:
     ModelAdmin = admin.ModelAdmin
     StackedInline = admin.StackedInline
+    RowPaginator = Paginator
+
+# Counting further would cost more than it tells; searching and filtering lead to the rows behind.
+MOST_COUNTED = 10_000
+
+
+class CappedPaginator(RowPaginator):
+    """Pages of the first rows of a list, which may be long; it never counts all of them."""
+
+    @cached_property
+    def _counted(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[: MOST_COUNTED + 1].count())
+
+    @cached_property
+    def count(self) -> int:
+        """How many rows there are pages of."""
+        return min(self._counted, MOST_COUNTED)
+
+    @property
+    def uncounted(self) -> bool:
+        """Whether there are more."""
+        return self._counted > MOST_COUNTED
 
 
 class ReadOnly:
     """Shows records and refuses every change, whatever permissions somebody has."""
+
+    # A count for each choice of each filter, on request: too much for long lists.
+    show_facets = admin.ShowFacets.NEVER
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse."""
@@ -39,6 +70,7 @@ class RecordAdmin(ReadOnly, ModelAdmin):
     id_search = ""
     show_full_result_count = False
     list_per_page = 50
+    paginator = CappedPaginator
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -47,6 +79,25 @@ class RecordAdmin(ReadOnly, ModelAdmin):
         if self.id_search and (wanted := _uuid(search_term)):
             return queryset.filter(**{self.id_search: wanted}), False
         return super().get_search_results(request, queryset, search_term)
+
+
+class EditedAdmin(ModelAdmin):
+    """Forms of plain controls: no pop-ups, no widgets that need scripts or styles of their own."""
+
+    show_facets = admin.ShowFacets.NEVER
+    formfield_overrides = {
+        DateTimeField: {
+            "form_class": forms.DateTimeField,
+            "widget": forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        }
+    }
+
+    def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: Any, **kwargs: Any) -> Any:
+        """Leave out the links that open other forms in windows of their own."""
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget
+        return field
 
 
 def _uuid(text: str) -> UUID | None:

@@ -121,6 +121,8 @@ class RuleCriterion(models.Model):
 
     class Meta:
         db_table = "rule_criteria"
+        verbose_name = "criterion"
+        verbose_name_plural = "criteria"
         ordering = ["version", "position"]
         constraints = [
             models.UniqueConstraint(fields=["version", "position"], name="one_criterion_per_position"),

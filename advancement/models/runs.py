@@ -231,6 +231,8 @@ class LeftOut(models.Model):
 
     class Meta:
         db_table = "advancement_left_out"
+        verbose_name = "left-out sprout"
+        verbose_name_plural = "left-out sprouts"
         constraints = [
             one_of("advancement_left_out", "bucket", LeftOutBucket.values),
             not_empty("advancement_left_out", "reason"),

@@ -100,6 +100,8 @@ class SignalRefresh(models.Model):
 
     class Meta:
         db_table = "signal_refreshes"
+        verbose_name = "signal refresh"
+        verbose_name_plural = "signal refreshes"
         get_latest_by = "id"
         constraints = [
             one_of("signal_refreshes", "kind", ["aggregation", "import"]),

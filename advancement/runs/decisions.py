@@ -183,34 +183,37 @@ def confirm_rollback(
 ) -> None:
     """Let the dry run of a rollback be applied, by whoever takes it up next, exactly as it was reviewed.
 
-    `digest` is that of the plan that was looked at, `revision` that of its review. Raise AdvancementError
-    without a reason, when the plan is another one or nothing is left of it, or when the run is not such a
-    plan any more.
+    `digest` is that of the plan that was looked at, `revision` that of its review; what was struck out
+    becomes `excluded`. Raise AdvancementError without a reason, when the plan is another one or nothing is
+    left of it, when the run is not such a plan any more, for a hold that would have ended already, or for
+    an undo that is to hold sprouts or disable rules; ReviewChanged when the review went on since.
     """
     if not reason.strip():
         raise AdvancementError("A rollback needs a reason; say why these sprouts are to move back.")
     with transaction.atomic(using=using):
         limit_idling(using)
-        plans = Run.objects.using(using).filter(pk=run_id, kind=RunKind.ROLLBACK, dry_run=True)
-        confirmed = plans.filter(status=RunStatus.PLANNED, digest=digest, review_revision=revision).update(
+        run = lock_reviewed(run_id, revision, using=using)
+        _check_confirmable(run, digest)
+        now = database_now(using)
+        if hold and hold_until is not None and hold_until <= now:
+            raise AdvancementError(
+                f"The hold would end at {hold_until:%Y-%m-%d %H:%M} UTC, which has passed."
+            )
+        if run.undoes_id and (hold or disable_rules):
+            raise AdvancementError("An undo releases holds; it neither sets any nor disables rules.")
+        Run.objects.using(using).filter(pk=run_id).update(
             status=RunStatus.APPROVED,
             dry_run=False,
             reason=reason.strip(),
             decided_by=by,
-            decided_at=database_now(using),
+            decided_at=now,
             decision_reason=reason.strip(),
             hold=hold,
-            hold_until=hold_until,
+            hold_until=hold_until if hold else None,
             disable_rules=disable_rules,
             lease_expires_at=None,
             finished_at=None,
         )
-        if confirmed != 1:
-            raise AdvancementError(
-                f"Run {run_id} is not the plan that was reviewed, or was decided about already; "
-                "look at it again."
-            )
-        run = Run.objects.using(using).get(pk=run_id)
         _drop_struck(run, by, using)
         run.refresh_from_db(using=using)
         note(run_id, f"{by} confirmed the rollback{_less_struck(run)}: {reason.strip()}", using=using)
@@ -219,6 +222,17 @@ def confirm_rollback(
 
 def _less_struck(run: Run) -> str:
     return f", {run.moves_struck:,} of {run.moves_planned:,} moves taken out" if run.moves_struck else ""
+
+
+def _check_confirmable(run: Run, digest: str) -> None:
+    if run.kind != RunKind.ROLLBACK or not run.dry_run:
+        raise AdvancementError(f"Run {run.pk} is not the plan of a rollback; there is nothing to confirm.")
+    if run.digest != digest:
+        raise AdvancementError(
+            f"The plan of run {run.pk} is not the one that was reviewed; look at it again."
+        )
+    if not run.moves_planned:
+        raise AdvancementError(f"The plan of run {run.pk} takes nothing back; there is nothing to confirm.")
 
 
 def _decide(run_id: int, status: RunStatus, by: str, reason: str, using: str) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from advancement.database.snapshot import one_snapshot
 from advancement.models import AdvancementEvent, LeftOut, RuleVersion, Run
@@ -93,10 +93,7 @@ def _summary_of_rollback(run: Run, using: str) -> dict[str, Any]:
     struck = _struck(run, using)
     counts[LeftOutBucket.EXCLUDED] = counts.get(LeftOutBucket.EXCLUDED, 0) + struck
     skipped = counts.get(LeftOutBucket.SKIPPED, 0)
-    if _only_planned(run):
-        reverted = run.moves.using(using).filter(struck=False).count()
-    else:
-        reverted = AdvancementEvent.objects.using(using).filter(run_id=run.pk).count()
+    reverted = _reverted(run, using).count()
     dropped, failed = _not_reached(run, reverted + skipped + run.moves_struck + struck)
     return {
         "run": str(run.pk),
@@ -135,9 +132,18 @@ def _not_reached(run: Run, dealt_with: int) -> tuple[int, int]:
     return (left, 0) if run.status in _DROPPED else (0, left)
 
 
+def _reverted(run: Run, using: str) -> "QuerySet[Any, Any]":
+    """Return the events that a rollback takes back or has taken back, by id."""
+    if _only_planned(run):
+        moves = run.moves.using(using).filter(struck=False)
+        return moves.order_by().values_list("reverses_event", flat=True)
+    events = AdvancementEvent.objects.using(using).filter(run_id=run.pk)
+    return events.order_by().values_list("reverses", flat=True)
+
+
 def _unwound(run: Run, using: str) -> int:
-    moves = run.moves.using(using).order_by()
-    return moves.exclude(reverses_event__in=events_in_scope(run, using).values("id")).count()
+    within = events_in_scope(run, using).filter(pk__in=_reverted(run, using))
+    return _reverted(run, using).count() - within.count()
 
 
 def nothing_rolled_back(error: str, *, dry_run: bool) -> dict[str, Any]:

@@ -24,6 +24,15 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page(request, 403, "You may not do this", text)
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form came without the token that shows that it is ours: it is older than the sign-in, most often."""
+    text = (
+        "The page with this form was opened before you signed in, or your browser keeps no cookies. "
+        "Nothing was done. Go back, load the page again and send the form once more."
+    )
+    return _page(request, 403, "This form has expired", text)
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """There is nothing at this address; the exception may say what was looked for."""
     said = exception.args[0] if exception.args else ""

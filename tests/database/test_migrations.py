@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import connection, connections, models
 from django.db.migrations import Migration
@@ -18,6 +19,7 @@ from pytest_django import DjangoDbBlocker
 from advancement.database.setup import TICK_NAME
 from advancement.database.triggers import missing_triggers
 from advancement.models import AdvancementEvent, DirtySprout, LifecycleModel, RuleVersion, Tier
+from advancement.rights import ROLES, Right
 
 SCRATCH = "scratch"
 
@@ -106,6 +108,30 @@ def test_a_tick_that_two_migrates_added_at_once_is_left_once(scratch: Any) -> No
     Schedule.objects.using(SCRATCH).update(func="elsewhere.tick")
     migrate()
     assert Schedule.objects.using(SCRATCH).get(name=TICK_NAME).func == "advancement.tasks.tick"
+
+
+def rights_of_roles() -> dict[str, set[str]]:
+    return {
+        role.name: {f"{right.content_type.app_label}.{right.codename}" for right in role.permissions.all()}
+        for role in Group.objects.using(SCRATCH).prefetch_related("permissions__content_type")
+    }
+
+
+def test_the_roles_come_with_the_migrations_into_a_grove_that_has_people_and_groups(scratch: Any) -> None:
+    migrate("auth")
+    migrate("advancement", "0007")
+    olga = User.objects.db_manager(SCRATCH).create_user("olga", is_staff=True)
+    viewers = Group.objects.using(SCRATCH).create(name="Viewer")
+    olga.groups.add(viewers)
+    migrate()
+    updated = rights_of_roles()
+    assert set(updated) == set(ROLES)
+    assert olga.has_perm(Right.VIEW_RUNS)
+    assert not olga.has_perm(Right.START_RUNS)
+    migrate("advancement", "zero")
+    migrate("auth", "zero")
+    migrate()
+    assert rights_of_roles() == updated
 
 
 def test_botanical_comes_with_the_migrations(scratch: Any) -> None:

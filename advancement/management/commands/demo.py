@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 from django.db import connection
@@ -17,6 +17,7 @@ from django.db.models import Count
 import advancement
 from advancement.criteria.rules import CriterionDefinition, Logic
 from advancement.criteria.signals import Period
+from advancement.criteria.wording import join_words
 from advancement.evaluation.explain import explain
 from advancement.management.base import ConsoleCommand
 from advancement.management.explanation import criterion_line, explanation_lines
@@ -30,8 +31,11 @@ from advancement.models import (
     Sprout,
 )
 from advancement.models.events import AdvancementEventType
+from advancement.rights import APPROVER, RULE_EDITOR, VIEWER
 
 OPERATOR: Final = "operator"
+# Who may do everything is the one to try things out with; the others show what each role sees.
+PEOPLE: Final = {OPERATOR: "", "viewer": VIEWER, "editor": RULE_EDITOR, "approver": APPROVER}
 # Known to everybody, hence only under DEBUG.
 PASSWORD: Final = "grove-demo"
 SAMPLE: Final = Path(advancement.__file__).parent / "sample_grove"
@@ -77,12 +81,17 @@ class Command(ConsoleCommand):
     def _prepare(self) -> None:
         self._heading("1 · Prepare", "The tables, and somebody who can sign in.")
         call_command("migrate", verbosity=0, interactive=False)
-        users = get_user_model()._default_manager
-        if users.filter(username=OPERATOR).exists():
-            self.stdout.write(f"The tables are up to date, and {OPERATOR} can sign in.")
-            return
-        get_user_model().objects.create_superuser(OPERATOR, password=PASSWORD)
-        self.stdout.write(f"The tables are ready, and {OPERATOR} was added, who can sign in.")
+        there = set(User.objects.values_list("username", flat=True))
+        added = [name for name in PEOPLE if name not in there]
+        for name in added:
+            _add_person(name, PEOPLE[name])
+        if added:
+            were = "was" if len(added) == 1 else "were"
+            self.stdout.write(f"The tables are ready, and {join_words(added, 'and')} {were} added.")
+        else:
+            self.stdout.write(
+                f"The tables are up to date, and {join_words(list(PEOPLE), 'and')} can sign in."
+            )
 
     def _load(self) -> None:
         self._heading(
@@ -162,11 +171,19 @@ class Command(ConsoleCommand):
 
     def _invite(self) -> None:
         self._heading("7 · Open the console", "make console serves it at http://127.0.0.1:8000/")
-        operator = get_user_model()._default_manager.get(username=OPERATOR)
-        if operator.check_password(PASSWORD):
+        if User.objects.get(username=OPERATOR).check_password(PASSWORD):
             self.stdout.write(f"Sign in as {OPERATOR} with the password {PASSWORD}")
         else:
             self.stdout.write(f"Sign in as {OPERATOR}; the password was changed, and the demo left it so.")
+        others = join_words([name for name in PEOPLE if name != OPERATOR], "or")
+        self.stdout.write(f"Sign in as {others}, with {PASSWORD} as well, to see what each role may do.")
+
+
+def _add_person(name: str, role: str) -> None:
+    """Add somebody who may sign in, with a role, or without one to do everything."""
+    person = User.objects.create_user(name, password=PASSWORD, is_staff=True, is_superuser=not role)
+    if role:
+        person.groups.add(Group.objects.get(name=role))
 
 
 def _refuse_servers(*, asked_for: bool) -> None:
@@ -185,13 +202,12 @@ def _refuse_servers(*, asked_for: bool) -> None:
 
 
 def _in_use() -> bool:
-    """Whether the database has tables that are not ours, or others than the demo's operator can sign in."""
+    """Whether the database has tables that are not ours, or others than the demo's people can sign in."""
     there = set(connection.introspection.table_names())
     ours = {*connection.introspection.django_table_names(), "django_migrations", "cache_entries"}
     if not there <= ours:
         return True
-    users = get_user_model()
-    return users._meta.db_table in there and users._default_manager.exclude(username=OPERATOR).exists()
+    return User._meta.db_table in there and User.objects.exclude(username__in=PEOPLE).exists()
 
 
 def _refuse_other_groves() -> None:

@@ -1,0 +1,169 @@
+"""Every page that there is to see: its name in the addresses, and where it is with the grove's own data."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.db.models import Model
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from advancement.models import LifecycleModel, Run, Tier
+from advancement.models.runs import RunKind, RunStatus
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page to look at: the view's name, and what is to be known to get there."""
+
+    name: str
+    find: Callable[[], str]
+    case: str = ""
+    who: str | None = "root"
+    status: int = 200
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.case}" if self.case else self.name
+
+
+def _at(name: str, *keys: Callable[[], Any], query: str = "", **others: Any) -> Place:
+    return Place(name, lambda: reverse(name, args=[key() for key in keys]) + query, **others)
+
+
+def _run(**wanted: Any) -> Callable[[], int]:
+    return lambda: Run.objects.filter(**wanted).latest().pk
+
+
+ADVANCED = _run(kind=RunKind.ADVANCEMENT, status=RunStatus.SUCCEEDED)
+PLANNED = _run(kind=RunKind.ADVANCEMENT, status=RunStatus.PLANNED, moves_planned__gt=0)
+HELD = _run(status=RunStatus.HELD)
+FAILED = _run(status=RunStatus.FAILED)
+ROLLBACK = _run(kind=RunKind.ROLLBACK)
+
+
+def _rule() -> str:
+    return "sprout-to-sapling-basic"
+
+
+def _drafted() -> str:
+    return "seed-to-sprout-cited"
+
+
+CONSOLE = [
+    _at("console:dashboard"),
+    _at("console:dashboard", case="viewer", who="viewer"),
+    _at("console:health"),
+    _at("console:rules"),
+    _at("console:rules", case="viewer", who="viewer"),
+    _at("console:new_rule"),
+    _at("console:rule", _rule),
+    _at("console:rule", _drafted, case="draft"),
+    _at("console:rule", _rule, case="viewer", who="viewer"),
+    _at("console:runs"),
+    _at("console:start_run"),
+    _at("console:run", ADVANCED),
+    _at("console:run", HELD, case="held"),
+    _at("console:run", FAILED, case="failed"),
+    _at("console:plan", PLANNED),
+    _at("console:plan", HELD, case="held"),
+    _at("console:rollback"),
+    _at("console:review_rollback", ROLLBACK),
+    Place("console:dashboard", lambda: "/no-such-page/", case="404", status=404),
+    Place("console:dashboard", lambda: "/broken/", case="500", status=500),
+    Place("console:dashboard", lambda: "/health/?a=%00", case="400", status=400),
+    _at("console:new_rule", case="403", who="viewer", status=403),
+]
+
+
+def _name(model: type[Model], page: str) -> str:
+    return f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}"
+
+
+def _row(model: type[Model]) -> Callable[[], Any]:
+    return lambda: model._default_manager.order_by("pk")[:1].get().pk
+
+
+def _tier() -> int:
+    return Tier.objects.get(slug="preprint").pk
+
+
+def _academic() -> str:
+    return LifecycleModel.objects.get(slug="academic").pk
+
+
+# What can be edited in the records, by the row to look at.
+EDITED: dict[type[Model], Callable[[], Any]] = {
+    LifecycleModel: _academic,
+    Tier: _tier,
+    Group: _row(Group),
+    User: lambda: User.objects.get(username="editor").pk,
+}
+
+
+def _records() -> Iterator[Place]:
+    for model in admin.site._registry:
+        yield _at(_name(model, "changelist"))
+        yield _at(_name(model, "change"), EDITED.get(model, _row(model)))
+        if model in EDITED:
+            yield _at(_name(model, "history"), EDITED[model])
+            yield _at(_name(model, "add"))
+            yield _at(_name(model, "delete"), EDITED[model])
+
+
+ADMIN = [
+    _at("admin:login", who=None),
+    _at("admin:index"),
+    _at("admin:index", case="viewer", who="viewer"),
+    *(
+        Place("admin:app_list", lambda app=app: reverse("admin:app_list", args=[app]), case=app)
+        for app in ("advancement", "auth", "django_q")
+    ),
+    _at("admin:password_change"),
+    _at("admin:password_change_done"),
+    _at("admin:auth_user_password_change", EDITED[User]),
+    *_records(),
+    _at("admin:advancement_tier_delete", lambda: Tier.objects.get(slug="sapling").pk, case="in-use"),
+    _at("admin:advancement_lifecyclemodel_delete", lambda: "botanical", case="in-use"),
+    _at("admin:advancement_sprout_changelist", case="filtered", query="?tier=sapling&q=docs"),
+    _at("admin:advancement_sprout_changelist", case="nothing", query="?q=no+such+thing"),
+    _at("admin:advancement_sprout_changelist", case="viewer", who="viewer"),
+    _at("admin:advancement_usageevent_changelist", case="last-page", query="?p=100"),
+]
+
+PLACES = [*CONSOLE, *ADMIN]
+
+# Addresses that are no pages, and why.
+EXCUSED = {
+    "healthz": "says ok to a supervisor",
+    "readyz": "JSON for a supervisor",
+    "admin:logout": "takes POST alone; the page that it answers with is visited in test_shell",
+    "admin:jsi18n": "a script",
+    "admin:autocomplete": "JSON",
+    "admin:view_on_site": "a redirect to a site that there is none of",
+}
+
+
+def of_facts_alone() -> set[str]:
+    """Return the addresses that lead nowhere for records that nobody edits: refused, or without a history."""
+    facts = [model for model in admin.site._registry if model not in EDITED]
+    return {_name(model, page) for model in facts for page in ("add", "delete", "history")}
+
+
+def addresses() -> set[str]:
+    """Return the names of all addresses; one without a name fails, but for the admin's own two."""
+    return set(_names(get_resolver(), ""))
+
+
+def _names(resolver: URLResolver, prefix: str) -> Iterator[str]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            space = f"{prefix}{pattern.namespace}:" if pattern.namespace else prefix
+            yield from _names(pattern, space)
+            continue
+        assert isinstance(pattern, URLPattern)
+        called = getattr(pattern.callback, "__name__", "")
+        # The admin leads old addresses on and answers unknown ones with the 404 page.
+        if pattern.name is None and called in {"RedirectView", "view", "catch_all_view", "wrapper"}:
+            continue
+        yield f"{prefix}{pattern.name}"

@@ -1,0 +1,373 @@
+"""Who may do what, tried out: every address, with every method that it takes, by everybody."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission, User
+from django.db import models, transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django_q.models import Failure, OrmQ, Schedule, Success, Task
+from django_q.tasks import async_task
+from pytest_django import Settings
+
+from advancement.models import (
+    AdvancementEvent,
+    AdvancementRule,
+    Hold,
+    LeftOut,
+    LifecycleModel,
+    OutboxMessage,
+    RuleVersion,
+    Run,
+    SignalAggregation,
+    SignalRefresh,
+    Sprout,
+    Tier,
+    UsageEvent,
+)
+from advancement.rights import ROLES
+from tests.factories import add_model, add_rule, finished_run, make_sprout
+from tests.notifications.conftest import make_message
+
+pytestmark = pytest.mark.django_db
+
+# Nobody in particular, somebody without a role, a person for each role, and who may do everything.
+STRANGER, GUEST, VIEWER, EDITOR, OPERATOR, APPROVER, ROOT = EVERYBODY = (
+    "stranger",
+    "guest",
+    "viewer",
+    "editor",
+    "operator",
+    "approver",
+    "root",
+)
+ROLE_OF = {VIEWER: "Viewer", EDITOR: "Rule editor", OPERATOR: "Operator", APPROVER: "Approver"}
+
+ANYBODY = {*EVERYBODY}
+STAFF = ANYBODY - {STRANGER}
+LOOKING = STAFF - {GUEST}
+EDITORS = {EDITOR, ROOT}
+OPERATORS = {OPERATOR, ROOT}
+APPROVERS = {APPROVER, ROOT}
+ROOTS = {ROOT}
+NOBODY: set[str] = set()
+
+NOW = datetime(2026, 3, 6, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A way to call an address: who may, where exactly, with what."""
+
+    who: set[str]
+    keys: Callable[[], list[Any]] = list
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def _rule() -> list[Any]:
+    return ["a-rule"]
+
+
+def _run() -> list[Any]:
+    return [Run.objects.latest().pk]
+
+
+def _rollback() -> list[Any]:
+    return [Run.objects.latest().pk]
+
+
+Methods = dict[str, Call]
+
+# What is not listed here of an address's methods is refused to everybody.
+CONSOLE: dict[str, Methods] = {
+    "healthz": {"GET": Call(ANYBODY)},
+    "readyz": {"GET": Call(ANYBODY)},
+    "console:dashboard": {"GET": Call(STAFF)},
+    "console:health": {"GET": Call(LOOKING)},
+    "console:rules": {"GET": Call(LOOKING)},
+    "console:new_rule": {"GET": Call(EDITORS)},
+    "console:rule": {"GET": Call(LOOKING, _rule)},
+    "console:runs": {"GET": Call(LOOKING)},
+    "console:start_run": {"GET": Call(OPERATORS)},
+    "console:run": {"GET": Call(LOOKING, _run)},
+    "console:plan": {"GET": Call(LOOKING, _run)},
+    "console:rollback": {"GET": Call(OPERATORS)},
+    "console:review_rollback": {"GET": Call(OPERATORS, _rollback)},
+}
+
+
+def _person() -> list[Any]:
+    return [User.objects.get(username="somebody").pk]
+
+
+PASSWORDS = {"password1": "a-long-enough-one", "password2": "a-long-enough-one"}
+RECORDS: dict[str, Methods] = {
+    "admin:index": {"GET": Call(STAFF)},
+    "admin:login": {"GET": Call(ANYBODY), "POST": Call(ANYBODY)},
+    "admin:logout": {"POST": Call(ANYBODY)},
+    "admin:password_change": {"GET": Call(STAFF), "POST": Call(STAFF)},
+    "admin:password_change_done": {"GET": Call(STAFF)},
+    "admin:jsi18n": {"GET": Call(STAFF)},
+    # Nothing registers for these two, so whoever comes past the sign-in gets nothing there.
+    "admin:autocomplete": {"GET": Call(NOBODY)},
+    "admin:view_on_site": {"GET": Call(NOBODY, lambda: [1, 1])},
+    "admin:app_list": {"GET": Call(LOOKING, lambda: ["advancement"])},
+    "admin:auth_user_password_change": {
+        "GET": Call(ROOTS, _person),
+        "POST": Call(ROOTS, _person, PASSWORDS | {"set-password": "1"}),
+    },
+}
+
+
+def _name(model: type[models.Model], page: str) -> str:
+    return f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}"
+
+
+def _first(model: type[models.Model]) -> Callable[[], list[Any]]:
+    return lambda: [model._default_manager.order_by("pk")[:1].get().pk]
+
+
+# Facts: whoever may look at them may not touch them, and neither may anybody else.
+FACTS = [
+    *(AdvancementEvent, AdvancementRule, Hold, LeftOut, OutboxMessage, RuleVersion, Run, SignalAggregation),
+    *(SignalRefresh, Sprout, UsageEvent, Failure, OrmQ, Schedule, Success),
+]
+for model in FACTS:
+    RECORDS |= {
+        _name(model, "changelist"): {"GET": Call(LOOKING), "POST": Call(LOOKING)},
+        _name(model, "add"): {"GET": Call(NOBODY), "POST": Call(NOBODY)},
+        _name(model, "change"): {"GET": Call(LOOKING, _first(model)), "POST": Call(NOBODY, _first(model))},
+        _name(model, "delete"): {"GET": Call(NOBODY, _first(model)), "POST": Call(NOBODY, _first(model))},
+        _name(model, "history"): {"GET": Call(LOOKING, _first(model))},
+    }
+
+
+def _tier() -> list[Any]:
+    return [Tier.objects.get(slug="preprint").pk]
+
+
+@dataclass(frozen=True)
+class Edited:
+    """A kind of record that is edited: by whom, which one, and forms that are valid."""
+
+    look: set[str]
+    add: set[str]
+    change: set[str]
+    delete: set[str]
+    one: Callable[[], list[Any]]
+    new: dict[str, Any]
+    other: dict[str, Any]
+
+
+MODEL = {"slug": "a-new-one", "label": "New"}
+TIER = {"lifecycle_model": "botanical", "slug": "a-new-one", "label": "New", "position": "9"}
+USER = {"username": "a-new-one", **PASSWORDS}
+EDITED: dict[type[models.Model], Edited] = {
+    LifecycleModel: Edited(LOOKING, APPROVERS, APPROVERS, ROOTS, lambda: ["bare"], MODEL, {"label": "Other"}),
+    Tier: Edited(
+        LOOKING,
+        APPROVERS,
+        APPROVERS,
+        APPROVERS,
+        _tier,
+        TIER,
+        {"label": "Other", "emoji": "", "position": "9"},
+    ),
+    User: Edited(ROOTS, ROOTS, ROOTS, ROOTS, _person, USER, {"username": "somebody-else"}),
+    Group: Edited(ROOTS, ROOTS, ROOTS, ROOTS, _first(Group), {"name": "a-new-one"}, {"name": "Other"}),
+}
+for kind, edited in EDITED.items():
+    one = edited.one
+    RECORDS |= {
+        _name(kind, "changelist"): {"GET": Call(edited.look), "POST": Call(edited.look)},
+        _name(kind, "add"): {"GET": Call(edited.add), "POST": Call(edited.add, data=edited.new)},
+        _name(kind, "change"): {
+            "GET": Call(edited.look, one),
+            "POST": Call(edited.change, one, edited.other),
+        },
+        _name(kind, "delete"): {
+            "GET": Call(edited.delete, one),
+            "POST": Call(edited.delete, one, {"post": "yes"}),
+        },
+        _name(kind, "history"): {"GET": Call(edited.look, one)},
+    }
+
+TABLE = CONSOLE | RECORDS
+CALLS = [(name, method) for name, methods in TABLE.items() for method in methods]
+
+
+@pytest.fixture
+def grove(settings: Settings) -> None:
+    """A row of everything, and somebody of each kind who signs in."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    add_rule("citations >= 3")
+    sprout = make_sprout(signals={"citations": 7})
+    run = finished_run()
+    LeftOut.objects.create(run=run, sprout_id=sprout.pk, bucket="held", reason="on hold")
+    UsageEvent.objects.create(
+        id="an-event", sprout=sprout, event_type="sprout_viewed", created_at=NOW, session_id="s"
+    )
+    Hold.objects.create(sprout=sprout, reason="wait", set_at=NOW, set_by="root")
+    make_message()
+    add_model("academic", "draft", "preprint")
+    add_model("bare")
+    for number, success in ((1, True), (2, False)):
+        Task.objects.create(id=str(number), name="t", func="f", started=NOW, stopped=NOW, success=success)
+    async_task("advancement.tasks.tick")
+    User.objects.create_user("somebody")
+
+
+@pytest.fixture
+def people(grove: None) -> dict[str, Client]:
+    """Browsers in which everybody is signed in."""
+    found = {STRANGER: Client()}
+    for name in STAFF:
+        person = User.objects.create_user(name, is_staff=True, is_superuser=name == ROOT)
+        if name in ROLE_OF:
+            person.groups.add(Group.objects.get(name=ROLE_OF[name]))
+        found[name] = Client()
+        found[name].force_login(person)
+    return found
+
+
+@pytest.mark.parametrize(("name", "method"), CALLS, ids=lambda part: part)
+def test_an_address_serves_whom_the_table_says_and_nobody_else(
+    name: str, method: str, people: dict[str, Client]
+) -> None:
+    call = TABLE[name][method]
+    address = reverse(name, args=call.keys())
+    served = {who for who, client in people.items() if _served(client, method, address, call.data)}
+    assert served == call.who
+
+
+@pytest.mark.parametrize("name", [name for name in CONSOLE if name.startswith("console:")])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_method_that_an_address_does_not_take_is_refused_to_everybody(
+    name: str, method: str, people: dict[str, Client]
+) -> None:
+    if method in CONSOLE[name]:
+        pytest.skip("it takes this one")
+    address = reverse(name, args=next(iter(CONSOLE[name].values())).keys())
+    codes = {who: client.generic(method, address).status_code for who, client in people.items()}
+    assert set(codes.values()) == {405}
+
+
+@pytest.mark.parametrize("name", [name for name in CONSOLE if name.startswith("console:")])
+def test_who_is_not_signed_in_is_led_there_and_back(name: str, people: dict[str, Client]) -> None:
+    for method, call in CONSOLE[name].items():
+        address = reverse(name, args=call.keys())
+        answer = people[STRANGER].generic(method, address)
+        back = address if method == "GET" else reverse("console:dashboard")
+        assert answer.status_code == 302
+        assert answer.headers["Location"] == f"{reverse('admin:login')}?next={back}"
+        part = people[STRANGER].generic(method, address, headers={"HX-Request": "true"})
+        assert part.headers["HX-Redirect"] == reverse("admin:login")
+
+
+@pytest.mark.parametrize("kind", EDITED, ids=lambda kind: kind.__name__)
+def test_rows_are_deleted_from_their_list_by_those_alone_who_may(
+    kind: Any, people: dict[str, Client]
+) -> None:
+    deleters = set()
+    (key,) = EDITED[kind].one()
+    data = {"action": "delete_selected", "_selected_action": [str(key)], "post": "yes", "index": "0"}
+    for who, client in people.items():
+        with transaction.atomic():
+            client.post(reverse(_name(kind, "changelist")), data)
+            if not kind._default_manager.filter(pk=key).exists():
+                deleters.add(who)
+            transaction.set_rollback(True)
+    assert deleters == EDITED[kind].delete
+
+
+def test_messages_are_tried_again_by_operators(people: dict[str, Client]) -> None:
+    again = set()
+    OutboxMessage.objects.update(status="failed", failed_at=NOW, attempts=12)
+    data = {"action": "try_again_now", "_selected_action": _first(OutboxMessage)(), "index": "0"}
+    for who, client in people.items():
+        with transaction.atomic():
+            client.post(reverse(_name(OutboxMessage, "changelist")), data)
+            if OutboxMessage.objects.filter(status="pending").exists():
+                again.add(who)
+            transaction.set_rollback(True)
+    assert again == OPERATORS
+
+
+def test_the_table_knows_every_address_and_no_other() -> None:
+    assert sorted(set(_names(get_resolver(), "")) - TABLE.keys()) == []
+    assert sorted(TABLE.keys() - set(_names(get_resolver(), ""))) == []
+
+
+def test_the_table_knows_every_kind_of_record() -> None:
+    assert {*FACTS, *EDITED} == set(admin.site._registry)
+
+
+def test_every_page_of_the_console_names_its_rights() -> None:
+    patterns = next(p for p in get_resolver().url_patterns if getattr(p, "namespace", "") == "console")
+    assert isinstance(patterns, URLResolver)
+    assert [str(p.pattern) for p in patterns.url_patterns if not hasattr(p.callback, "rights")] == []
+
+
+# What roles may do in the records, beyond the rights of the console.
+IN_RECORDS = {
+    "Operator": {"advancement.change_outboxmessage"},
+    "Approver": {
+        *("advancement.add_lifecyclemodel", "advancement.change_lifecyclemodel"),
+        *("advancement.add_tier", "advancement.change_tier", "advancement.delete_tier"),
+    },
+}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_has_the_rights_that_it_is_said_to_have(role: str) -> None:
+    ours = Permission.objects.filter(content_type__app_label__in=["advancement", "django_q"])
+    looking = {
+        _right(right)
+        for right in ours.filter(codename__startswith="view_")
+        if right.content_type.model_class() in {*FACTS, LifecycleModel, Tier}
+        or right.codename in {"view_rulecriterion", "view_seal"}
+    }
+    group = Group.objects.get(name=role)
+    held = {_right(right) for right in group.permissions.select_related("content_type")}
+    assert held == looking | set(ROLES[role]) | IN_RECORDS.get(role, set())
+
+
+def test_rights_are_called_as_their_models_call_them() -> None:
+    for model in (AdvancementRule, Run, Sprout):
+        for codename, name in model._meta.permissions:
+            assert Permission.objects.get(codename=codename).name == name
+
+
+def _right(right: Permission) -> str:
+    return f"{right.content_type.app_label}.{right.codename}"
+
+
+def _served(client: Client, method: str, address: str, data: dict[str, Any]) -> bool:
+    """Call an address, undo what came of it, and return whether whoever called it was let in."""
+    with transaction.atomic():
+        answer = client.generic(method, address) if method == "GET" else client.post(address, data)
+        transaction.set_rollback(True)
+    assert answer.status_code < 500
+    return not _turned_away(answer)
+
+
+def _turned_away(answer: HttpResponse) -> bool:
+    if answer.status_code in {403, 404, 405}:
+        return True
+    to_sign_in = answer.headers.get("Location", "").startswith(reverse("admin:login"))
+    return answer.status_code == 302 and to_sign_in
+
+
+def _names(resolver: URLResolver, prefix: str) -> Iterator[str]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            space = f"{prefix}{pattern.namespace}:" if pattern.namespace else prefix
+            yield from _names(pattern, space)
+        elif isinstance(pattern, URLPattern) and (pattern.name or prefix != "admin:"):
+            yield f"{prefix}{pattern.name}"
