@@ -26,6 +26,8 @@ class Right(StrEnum):
     HOLD_SPROUTS = "advancement.hold_sprouts"
     IMPORT_DATA = "advancement.import_data"
     EXPORT_DATA = "advancement.export_data"
+    SEND_NOTIFICATIONS = "advancement.change_outboxmessage"
+    EDIT_LIFECYCLES = "advancement.change_lifecyclemodel"
 
     @property
     def words(self) -> str:
@@ -49,6 +51,8 @@ _WORDS: Final[dict[Right, str]] = {
     Right.HOLD_SPROUTS: "set and release holds",
     Right.IMPORT_DATA: "import",
     Right.EXPORT_DATA: "export",
+    Right.SEND_NOTIFICATIONS: "send notifications again",
+    Right.EDIT_LIFECYCLES: "edit lifecycle models",
 }
 
 VIEWER: Final = "Viewer"
@@ -69,9 +73,10 @@ ROLES: Final[dict[str, frozenset[Right]]] = {
             Right.HOLD_SPROUTS,
             Right.IMPORT_DATA,
             Right.EXPORT_DATA,
+            Right.SEND_NOTIFICATIONS,
         }
     ),
-    APPROVER: frozenset({Right.ACTIVATE_RULES, Right.APPROVE_RUNS}),
+    APPROVER: frozenset({Right.ACTIVATE_RULES, Right.APPROVE_RUNS, Right.EDIT_LIFECYCLES}),
 }
 
 

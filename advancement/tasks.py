@@ -10,10 +10,14 @@ from django.db.models import Q
 from django_q.models import Task
 
 from advancement.database.clock import database_now
+from advancement.evaluation.preview_cache import forget_old_copies
+from advancement.history import note_ended_days
+from advancement.importing.uploads import something_uploaded, work_on_uploads
 from advancement.models import Run
 from advancement.models.runs import RunKind, RunStatus
 from advancement.notifications.outbox import something_to_send
 from advancement.notifications.send import send_due
+from advancement.runs.counting import count_after_runs
 from advancement.runs.schedule import note_tick, something_to_do, work_off
 from advancement.runs.sealing import seal_ended_runs
 from advancement.runs.waking import NOTIFICATIONS_CLUSTER, RUNS_CLUSTER, wake_up
@@ -36,9 +40,11 @@ def tick() -> bool:
     whose worker died before it sealed them are sealed here.
     """
     try:
-        run_due, message_due = something_to_do(), something_to_send()
+        run_due = something_to_do() or something_uploaded()
+        message_due = something_to_send()
         note_tick()
         prune_tasks()
+        note_ended_days()
     except DatabaseError as error:  # a migration is still to come, or the server is away
         logger.error("The schedule cannot be looked at: %s", str(error).partition("\n")[0])
         return False
@@ -51,10 +57,15 @@ def tick() -> bool:
 
 
 def work() -> list[str]:
-    """On the long-running cluster: resume what was left lying, then do the date that is due."""
+    """On the long-running cluster: resume what was left lying, do the date that is due, then import files.
+
+    Afterwards, when nobody waits any more, count what the rules match.
+    """
     runs = work_off()
+    work_on_uploads()
     for run in runs:
         logger.info(_line(run))
+    count_after_runs()
     return [f"run {run.pk} {run.status}" for run in runs]
 
 
@@ -68,9 +79,13 @@ def _line(run: Run) -> str:
 
 
 def prune_tasks() -> int:
-    """Delete the clusters' records of old tasks, at most once an hour; return how many there were."""
+    """Delete the clusters' records of old tasks, at most once an hour; return how many there were.
+
+    What previews copied and do not use any more goes as well.
+    """
     if not cache.add("advancement.prune_tasks", True, _PRUNE_EVERY.total_seconds()):
         return 0
+    forget_old_copies()
     now = database_now()
     old = Q(success=True, stopped__lt=now - KEEP_SUCCEEDED) | Q(success=False, stopped__lt=now - KEEP_FAILED)
     return int(Task.objects.filter(old).delete()[0])

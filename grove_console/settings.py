@@ -40,6 +40,9 @@ ADVANCEMENT_APPROVE_OWN = parse.read(_values, "ADVANCEMENT_APPROVE_OWN", parse.b
 # How long a worker that no longer reports is waited for before another takes its run over.
 ADVANCEMENT_LEASE = parse.read(_values, "ADVANCEMENT_LEASE", parse.lease, parse.duration("2m"))
 
+# Whether /badge/ shows anybody who knows a sprout's id in which tier it is and why.
+BADGES = parse.read(_values, "BADGES", parse.boolean, True)
+
 # --- Notifications -------------------------------------------------------------------------------
 # The base of links in messages; without it they name a run without a link.
 CONSOLE_URL = parse.read(_values, "CONSOLE_URL", parse.base_address, "")

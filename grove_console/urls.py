@@ -3,12 +3,14 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from advancement.views import errors, health
+from advancement.views import badges, errors, probes
 
 urlpatterns = [
     path("", include("advancement.urls")),
-    path("healthz", health.healthz, name="healthz"),
-    path("readyz", health.readyz, name="readyz"),
+    path("healthz", probes.healthz, name="healthz"),
+    path("readyz", probes.readyz, name="readyz"),
+    path("badge/<uuid:sprout_id>.svg", badges.badge_svg, name="badge_svg"),
+    path("badge/<uuid:sprout_id>.json", badges.badge_json, name="badge_json"),
     path("admin/", admin.site.urls),
 ]
 

@@ -33,6 +33,8 @@ class Applier:
         self._using = using
         self._connection = connections[using]
         self._limited: object = None
+        # What the batches that it committed came to.
+        self.moved = self.skipped = 0
         moves = run.moves.using(using).order_by()
         self._versions = list(
             moves.filter(rule_version__isnull=False).values_list("rule_version", flat=True).distinct()
@@ -106,6 +108,7 @@ class Applier:
                 )
             for statement in self._holding:
                 statement.execute(cursor, lo=low, hi=high)
+        self.moved, self.skipped = self.moved + moved, self.skipped + skipped
         return high
 
     def _moves_planned(self, low: int, high: int) -> int:

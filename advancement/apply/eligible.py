@@ -1,5 +1,6 @@
 """Which moves of a batch may still be made, and what their events say: one query for each kind of run."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from django.db.models import (
@@ -60,23 +61,26 @@ _REVERSES_NOTHING: Final = (
 )
 
 
-def eligible_moves(run: Run, using: str) -> "QuerySet[Move]":
+def eligible_moves(run: Run, using: str, versions: Sequence[RuleVersion] | None = None) -> "QuerySet[Move]":
     """Return the moves from position `lo` (exclusive) to `hi` (inclusive) that may still be made.
 
     Whatever the kind of run, the sprout must have the revision that the plan read. The rows hold
     `EVENT_COLUMNS` and, last, since when the sprout counts as being in its new tier; null means from now
-    on.
+    on. `versions` are those that the plan names, with their criteria, for whoever has read them already.
     """
     if run.kind == RunKind.ADVANCEMENT:
-        return _advancements(run, using)
+        return _advancements(run, versions if versions is not None else _planned_versions(run, using))
     return _reversals(run) if run.kind == RunKind.ROLLBACK else _overrides(run)
 
 
-def _advancements(run: Run, using: str) -> "QuerySet[Move]":
+def _planned_versions(run: Run, using: str) -> list[RuleVersion]:
+    planned = run.moves.using(using).order_by().values_list("rule_version", flat=True).distinct()
+    return list(RuleVersion.objects.using(using).filter(pk__in=planned).prefetch_related("criteria"))
+
+
+def _advancements(run: Run, versions: Sequence[RuleVersion]) -> "QuerySet[Move]":
     """Advancements also need their planned version active, its criteria met, no hold and a way forward."""
     assert run.as_of is not None
-    planned = run.moves.using(using).order_by().values_list("rule_version", flat=True).distinct()
-    versions = list(RuleVersion.objects.using(using).filter(pk__in=planned).prefetch_related("criteria"))
     rules = CompiledRules(versions, run.as_of, sprout="sprout__")
     former = Tier.objects.filter(
         lifecycle_model=OuterRef("lifecycle_model"), slug=OuterRef(OuterRef("from_tier"))

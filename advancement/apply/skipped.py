@@ -1,18 +1,20 @@
 """Which moves of a plan cannot be made any more, and why."""
 
+from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
 from django.db import connections
 
 from advancement.apply.eligible import eligible_moves
 from advancement.database.statements import Fragment
-from advancement.models import Hold, Run
+from advancement.models import Hold, RuleVersion, Run
 from advancement.models.runs import RunKind
 
 
 def record_skipped(run: Run, using: str) -> Fragment:
     """Return the statement that records, with its reason, each move of the batch that was not made."""
-    moves = _moves_with_reasons(run, using)
+    moves = _moves_with_reasons(run, "m.run_id, m.sprout_id, m.reverses_event_id, 'skipped'", using)
     sql = f"""
         INSERT INTO advancement_left_out (run_id, sprout_id, event_id, bucket, reason)
         {moves.sql}
@@ -26,22 +28,51 @@ def record_skipped(run: Run, using: str) -> Fragment:
 
 
 def changed_since_planned(run: Run, *, using: str = "default") -> dict[str, int]:
-    """Return how many moves of an advancement's plan that waits cannot be made any more, by reason."""
-    moves, eligible = _moves_with_reasons(run, using), Fragment.of(eligible_moves(run, using), using)
-    sql = f"""
-        SELECT reason, COUNT(*) FROM (
-            {moves.sql} AND m.sprout_id NOT IN (SELECT sprout_id FROM ({eligible.sql}) AS eligible)
-        ) AS changed
-        GROUP BY reason ORDER BY COUNT(*) DESC, reason
+    """Return how many moves of an advancement's plan that waits cannot be made any more, by reason.
+
+    Moves that are struck out do not count.
     """
-    window = {"lo": 0, "hi": run.moves_planned}
+    changed = _changed(run, using)
+    sql = f"SELECT reason, COUNT(*) FROM ({changed.sql}) AS c GROUP BY reason ORDER BY COUNT(*) DESC, reason"
     with connections[using].cursor() as cursor:
-        cursor.execute(sql, {**moves.constants, **eligible.constants, **window})
+        cursor.execute(sql, {**changed.constants, "lo": 0, "hi": run.moves_planned})
         return dict(cursor.fetchall())
 
 
-def _moves_with_reasons(run: Run, using: str) -> Fragment:
-    """Return the query of the moves between `lo` and `hi` with what may keep each from being made."""
+def changed_moves(
+    run: Run,
+    *,
+    after: int = 0,
+    up_to: int | None = None,
+    limit: int = 50,
+    versions: Sequence[RuleVersion] | None = None,
+    using: str = "default",
+) -> list[tuple[int, UUID, str]]:
+    """Return position, sprout and reason of such moves, in the plan's order.
+
+    Those from behind the position `after` to `up_to`, by default to the end. `versions` are those that the
+    plan names, with their criteria, for whoever has read them already.
+    """
+    changed = _changed(run, using, versions)
+    sql = f"SELECT position, sprout_id, reason FROM ({changed.sql}) AS c ORDER BY position LIMIT %(limit)s"
+    with connections[using].cursor() as cursor:
+        window = {"lo": after, "hi": run.moves_planned if up_to is None else up_to, "limit": limit}
+        cursor.execute(sql, {**changed.constants, **window})
+        return [(position, UUID(str(sprout)), reason) for position, sprout, reason in cursor.fetchall()]
+
+
+def _changed(run: Run, using: str, versions: Sequence[RuleVersion] | None = None) -> Fragment:
+    moves = _moves_with_reasons(run, "m.position, m.sprout_id", using)
+    eligible = Fragment.of(eligible_moves(run, using, versions).values_list("sprout_id"), using)
+    sql = f"""
+        {moves.sql} AND NOT m.struck
+            AND m.sprout_id NOT IN (SELECT sprout_id FROM ({eligible.sql}) AS eligible)
+    """
+    return Fragment(sql, {**moves.constants, **eligible.constants})
+
+
+def _moves_with_reasons(run: Run, columns: str, using: str) -> Fragment:
+    """Return the query of the moves between `lo` and `hi`, each with what may keep it from being made."""
     assert run.as_of is not None
     holds = Fragment.of(Hold.objects.in_force(run.as_of).values_list("sprout_id"), using, prefix="hold")
     if run.kind == RunKind.ADVANCEMENT:
@@ -49,7 +80,7 @@ def _moves_with_reasons(run: Run, using: str) -> Fragment:
     else:  # older holds do not matter to these
         on_hold, specific = "CASE WHEN s.revision <> m.sprout_revision THEN s.id END", _OTHER_REASONS
     sql = f"""
-        SELECT m.run_id, m.sprout_id, m.reverses_event_id, 'skipped', CASE
+        SELECT {columns}, CASE
             WHEN s.id IS NULL THEN 'The sprout no longer exists.'
             WHEN m.step > 1 AND EXISTS (
                 SELECT 1 FROM advancement_left_out AS o

@@ -57,7 +57,7 @@ def split_by_validity(
     usable: list[RuleDefinition] = []
     reasons: dict[str, str] = {}
     for rule in rules:
-        stops = [_unnamed(problem) for problem in check_rule(rule, lifecycles) if problem.blocks != "nothing"]
+        stops = [unnamed(problem) for problem in check_rule(rule, lifecycles) if problem.blocks != "nothing"]
         if stops:
             reasons[rule.slug] = " ".join(stops)
         else:
@@ -65,7 +65,7 @@ def split_by_validity(
     return usable, reasons
 
 
-def _unnamed(problem: Problem) -> str:
+def unnamed(problem: Problem) -> str:
     """Return a problem's sentence for a place where the rule is named already."""
     sentence = problem.message.removeprefix(f"Rule {quoted(problem.rule)}: ")
     return sentence[:1].upper() + sentence[1:]

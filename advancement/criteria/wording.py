@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Final
 
 _SHOWN_CHARACTERS: Final = 60
+_DAY: Final = 86_400
+_WEEK: Final = 7 * _DAY
 # How many valid names a message lists: beside a good guess, and without one.
 _FEW_CHOICES: Final = 8
 _MANY_CHOICES: Final = 30
@@ -35,8 +37,13 @@ def compact_number(number: float) -> int | float:
 
 
 def age_words(age: timedelta) -> str:
-    """Return a duration in the largest of hours, minutes and seconds of which it has at least two."""
+    """Return a duration in the largest of hours, minutes and seconds of which it has two, or in days.
+
+    Days count from a week on, since limits are set and read in hours.
+    """
     seconds = age.total_seconds()
+    if seconds >= _WEEK:
+        return f"{seconds / _DAY:,.0f} days"
     for unit, length in (("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:,.0f} {unit}"

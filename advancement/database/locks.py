@@ -6,6 +6,7 @@ from django.db import Error, connections
 
 _SIGNALS: Final = 727446001
 _SEALS: Final = 727446002
+_PREVIEWS: Final = 727446003
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
@@ -25,6 +26,11 @@ def lock_seals(using: str = "default") -> None:
     To be called before the newest seal is read, which the next one includes.
     """
     _lock(_SEALS, using)
+
+
+def lock_previews(using: str = "default") -> None:
+    """Wait until no other transaction builds a cache for previews and keep others out until this one ends."""
+    _lock(_PREVIEWS, using)
 
 
 def _lock(key: int, using: str) -> None:

@@ -17,6 +17,8 @@ def one_snapshot(using: str = "default") -> Iterator[None]:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield
     else:
+        # Django finds this out in a transaction of its own, which cannot be begun within another.
+        assert connection.features.supports_json_field
         # Django's own transactions would lock SQLite's file against writers.
         with connection.cursor() as cursor:
             cursor.execute("BEGIN DEFERRED")

@@ -1,7 +1,7 @@
 """Rules compiled to query expressions: the one form that matches, counts, explains and re-checks."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -24,7 +24,7 @@ from django.db.models.expressions import Combinable, Expression, ExpressionWrapp
 from django.db.models.functions import Cast, JSONArray, JSONObject
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual, Lookup
 
-from advancement.criteria.rules import CriterionDefinition, Logic, Operator
+from advancement.criteria.rules import Logic, Operator, RuleDefinition
 from advancement.criteria.signals import SIGNALS, Period, Signal, Unit
 from advancement.evaluation.expressions import DaysBetween, Json, JsonDouble, JsonScore, JsonTruth, column
 from advancement.models import RuleVersion
@@ -54,19 +54,99 @@ def with_signals(queryset: "QuerySet[_Row]", sprout: str = "") -> "QuerySet[_Row
     return prepared
 
 
+class SignalValues:
+    """Where the values of signals stand: beside a sprout, in a queryset that `with_signals` has prepared.
+
+    `as_of` is the instant that days in a tier are counted to, `sprout` the path from the queryset's rows
+    to the sprout.
+    """
+
+    def __init__(self, as_of: datetime, sprout: str = "") -> None:
+        self.as_of = as_of
+        self.sprout = sprout
+
+    def value(self, signal: Signal, period: Period) -> Combinable:
+        """The value of a signal, as rules test it; null where it is unknown."""
+        if signal.column is None:
+            return DaysBetween(
+                F(f"{self.sprout}tier_updated_at"), Value(self.as_of, output_field=DateTimeField())
+            )
+        stored = column(period.value, signal.column)
+        return (stored + 1.0) / 2.0 if signal.halved else stored
+
+    def shown(self, signal: Signal, period: Period) -> Combinable:
+        """The value as events show it, to the last digit."""
+        value = self.value(signal, period)
+        if signal.column is None:
+            return JsonDouble(value)
+        return JsonScore(value) if signal.unit is Unit.SCORE else value
+
+
+class CompiledRule:
+    """The criteria of one rule, stored or not, as query expressions; its model and tier are not looked at.
+
+    Unknown signals are null and null is never met, which is what SQL's three-valued logic does.
+    """
+
+    def __init__(self, definition: RuleDefinition, values: SignalValues) -> None:
+        self.definition = definition
+        self._values = values
+
+    def matches(self) -> Q:
+        """Whether the criteria are met."""
+        return self.combined(self.meets(index) for index in range(len(self.definition.criteria)))
+
+    def combined(self, conditions: Iterable[Q]) -> Q:
+        """Join conditions as the rule's logic says; none at all is no condition."""
+        joined = Q()
+        for condition in conditions:
+            joined = joined & condition if self.definition.logic == Logic.ALL else joined | condition
+        return joined
+
+    def meets(self, index: int) -> Q:
+        """Whether one criterion is met."""
+        # Values and thresholds meet as IEEE doubles on both databases.
+        criterion = self.definition.criteria[index]
+        threshold = Cast(Value(criterion.threshold), FloatField())
+        return Q(_LOOKUPS[criterion.operator](self.actual(index), threshold))
+
+    def actual(self, index: int) -> Cast:
+        """The value that one criterion tests, as a double; null where it is unknown."""
+        criterion = self.definition.criteria[index]
+        return Cast(self._values.value(SIGNALS[criterion.signal], Period(criterion.period)), FloatField())
+
+    def holds(self) -> Expression:
+        """Whether the criteria are met, as a column; null counts as not met."""
+        return ExpressionWrapper(self.matches(), output_field=BooleanField())
+
+    def evidence(self) -> Expression:
+        """Each criterion with its actual value, in their order, as a JSON list."""
+        return JSONArray(
+            *(
+                JSONObject(
+                    signal=Value(criterion.signal),
+                    operator=Value(str(criterion.operator)),
+                    threshold=_plain_number(criterion.threshold),
+                    period=Value(str(criterion.period)),
+                    actual=self._values.shown(SIGNALS[criterion.signal], Period(criterion.period)),
+                    met=JsonTruth(ExpressionWrapper(self.meets(index), output_field=BooleanField())),
+                )
+                for index, criterion in enumerate(self.definition.criteria)
+            )
+        )
+
+
 class CompiledRules:
     """A rule set as query expressions over a queryset that `with_signals` has prepared.
 
-    `versions` are tried in the order of their priority, then slug; unknown signals are null and null
-    is never met, which is what SQL's three-valued logic does. `as_of` is the run's frozen instant and
-    `sprout` the path from the queryset's rows to the sprout.
+    `versions` are tried in the order of their priority, then slug. `as_of` is the run's frozen instant
+    and `sprout` the path from the queryset's rows to the sprout.
     """
 
     def __init__(self, versions: Sequence[RuleVersion], as_of: datetime, sprout: str = "") -> None:
         self._versions = sorted(versions, key=lambda version: (version.priority, version.rule_id))
-        self._definitions = {version.pk: version.definition for version in self._versions}
-        self._as_of = as_of
-        self._sprout = sprout
+        self._values = SignalValues(as_of, sprout)
+        self._rules = {version.pk: CompiledRule(version.definition, self._values) for version in versions}
 
     def winner(self) -> Expression:
         """The id of the version that the sprout meets first, else null.
@@ -78,11 +158,12 @@ class CompiledRules:
             by_tier[version.lifecycle_model_id, version.from_tier].append(
                 When(self.matches(version), then=Value(version.pk))
             )
+        path = self._values.sprout
         return (
             Case(
                 *(
                     When(
-                        **{f"{self._sprout}lifecycle_model": model, f"{self._sprout}tier": tier},
+                        **{f"{path}lifecycle_model": model, f"{path}tier": tier},
                         then=Case(*whens, output_field=BigIntegerField()),
                     )
                     for (model, tier), whens in by_tier.items()
@@ -95,24 +176,15 @@ class CompiledRules:
 
     def matches(self, version: RuleVersion) -> Q:
         """Whether the criteria of a version are met; its model and tier are not looked at."""
-        definition = self._definitions[version.pk]
-        conditions = [Q(self._comparison(criterion)) for criterion in definition.criteria]
-        combined = conditions[0]
-        for condition in conditions[1:]:
-            combined = combined & condition if definition.logic == Logic.ALL else combined | condition
-        return combined
+        return self._rules[version.pk].matches()
 
     def still_met(self, version_path: str) -> Expression:
         """Whether the criteria of the version that `version_path` names are met."""
-        return self._per_version(
-            version_path,
-            self.holds,
-            BooleanField(),
-        )
+        return self._per_version(version_path, self.holds, BooleanField())
 
     def holds(self, version: RuleVersion) -> Expression:
         """Whether the criteria of one version are met, as a column; null counts as not met."""
-        return ExpressionWrapper(self.matches(version), output_field=BooleanField())
+        return self._rules[version.pk].holds()
 
     def criteria_met(self, version_path: str) -> Expression:
         """The evidence as stored on events: each criterion with its actual value, in their order."""
@@ -120,24 +192,11 @@ class CompiledRules:
 
     def evidence(self, version: RuleVersion) -> Expression:
         """Each criterion of one version with its actual value, in their order, as a JSON list."""
-        return JSONArray(
-            *(
-                JSONObject(
-                    signal=Value(criterion.signal),
-                    operator=Value(str(criterion.operator)),
-                    threshold=_plain_number(criterion.threshold),
-                    period=Value(str(criterion.period)),
-                    actual=self._shown(SIGNALS[criterion.signal], Period(criterion.period)),
-                    met=JsonTruth(
-                        ExpressionWrapper(Q(self._comparison(criterion)), output_field=BooleanField())
-                    ),
-                )
-                for criterion in self._definitions[version.pk].criteria
-            )
-        )
+        return self._rules[version.pk].evidence()
 
     def snapshot(self) -> Expression:
         """All signals as stored on events: {period: {signal: value}} and daysInTier; no row is null."""
+        shown = self._values.shown
         periods: dict[str, Any] = {
             period.value: Json(
                 Case(
@@ -145,7 +204,7 @@ class CompiledRules:
                         **{f"{period.value}__isnull": False},
                         then=JSONObject(
                             **{
-                                signal.name: self._shown(signal, period)
+                                signal.name: shown(signal, period)
                                 for signal in SIGNALS.values()
                                 if signal.column
                             }
@@ -156,35 +215,13 @@ class CompiledRules:
             )
             for period in Period
         }
-        return JSONObject(**periods, daysInTier=self._shown(SIGNALS["daysInTier"], Period.ALL_TIME))
+        return JSONObject(**periods, daysInTier=shown(SIGNALS["daysInTier"], Period.ALL_TIME))
 
     def _per_version(self, path: str, expression: Any, output_field: Any) -> Expression:
         if not self._versions:
             return Value(None, output_field=output_field)
         whens = [When(**{path: version.pk}, then=expression(version)) for version in self._versions]
         return Case(*whens, output_field=output_field)
-
-    def _comparison(self, criterion: CriterionDefinition) -> "Lookup[Any]":
-        value = self._value(SIGNALS[criterion.signal], Period(criterion.period))
-        # Values and thresholds meet as IEEE doubles on both databases.
-        return _LOOKUPS[criterion.operator](
-            Cast(value, FloatField()), Cast(Value(criterion.threshold), FloatField())
-        )
-
-    def _value(self, signal: Signal, period: Period) -> Combinable:
-        if signal.column is None:
-            return DaysBetween(
-                F(f"{self._sprout}tier_updated_at"), Value(self._as_of, output_field=DateTimeField())
-            )
-        stored = column(period.value, signal.column)
-        return (stored + 1.0) / 2.0 if signal.halved else stored
-
-    def _shown(self, signal: Signal, period: Period) -> Combinable:
-        """The value as events show it, to the last digit."""
-        value = self._value(signal, period)
-        if signal.column is None:
-            return JsonDouble(value)
-        return JsonScore(value) if signal.unit is Unit.SCORE else value
 
 
 def _plain_number(number: float) -> Expression:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from advancement.criteria.rules import CriterionDefinition
+from advancement.criteria.rules import CriterionDefinition, Operator
+from advancement.criteria.signals import SIGNALS
 from advancement.database.clock import database_now
 from advancement.evaluation.compile import CompiledRules, with_signals
 from advancement.evaluation.outcomes import BLOCKED, HELD, INVALID, NO_MATCH, NO_SIGNALS, outcome
@@ -31,13 +32,18 @@ class CriterionExplanation:
 
     @property
     def gap(self) -> float | None:
-        """How far the actual value is from the threshold; 0 when met, None when unknown.
+        """How much is missing until it is met; 0 when met, None when unknown.
 
-        A strict comparison that is missed by nothing at all has the gap 0 without being met.
+        Of whole numbers a strict comparison needs one more than its threshold. Of others the threshold itself
+        is what is missed, so that a value right at it has the gap 0 without being met.
         """
         if self.actual is None:
             return None
-        return 0.0 if self.met else abs(self.criterion.threshold - self.actual)
+        if self.met:
+            return 0.0
+        strict = self.criterion.operator in {Operator.GT, Operator.LT}
+        more = 1 if strict and SIGNALS[self.criterion.signal].integral else 0
+        return abs(self.criterion.threshold - self.actual) + more
 
 
 @dataclass(frozen=True)

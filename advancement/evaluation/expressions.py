@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import F, FloatField, JSONField
+from django.db.models import F, FloatField, IntegerField, JSONField
 from django.db.models.expressions import Combinable, Func
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -97,6 +97,50 @@ class Json(Func):
     def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
         """Apply JSON(), which is free on valid JSON."""
         return super().as_sql(compiler, connection, template="JSON(%(expressions)s)", **extra)
+
+
+class Reached(Func):
+    """How many of some borders, in ascending order, a value has reached; the value must not be null."""
+
+    output_field = IntegerField()
+
+    def __init__(self, value: Combinable, borders: tuple[float, ...]) -> None:
+        super().__init__(value)
+        self.borders = borders
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Tell two of them apart by their borders as well."""
+        return (*super().identity, self.borders)
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
+        """Let the server search."""
+        if not self.borders:
+            return "0", ()
+        sql, params = compiler.compile(self.get_source_expressions()[0])
+        return f"WIDTH_BUCKET({sql}, %s::float8[])", (*params, list(self.borders))
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
+        """Search by halving."""
+        sql, params = compiler.compile(self.get_source_expressions()[0])
+
+        def halved(low: int, high: int) -> tuple[str, tuple[Any, ...]]:
+            if low == high:
+                return str(low), ()
+            middle = (low + high) // 2
+            below, below_params = halved(low, middle)
+            above, above_params = halved(middle + 1, high)
+            text = f"CASE WHEN {sql} < %s THEN {below} ELSE {above} END"
+            return text, (*params, self.borders[middle], *below_params, *above_params)
+
+        return halved(0, len(self.borders))
+
+
+class Total(Func):
+    """The sum of many terms, side by side; nested in pairs they would be too deep for SQLite's parser."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " + "
 
 
 def column(relation: str, name: str) -> F:

@@ -26,21 +26,25 @@ def import_file(
     path: str,
     *,
     skip_bad_rows: bool = False,
+    check_only: bool = False,
+    name: str = "",
     using: str = "default",
     on_progress: OnProgress = lambda done, total: None,
 ) -> Outcome:
     """Import a file, or standard input for `-`, all of it or nothing.
 
-    With `skip_bad_rows` the good rows are kept and the bad ones written to a `.rejected` file.
+    With `skip_bad_rows` the good rows are kept and the bad ones written to a `.rejected` file. With
+    `check_only` everything is done and then taken back, so that the figures are those of an import now; the
+    outcome is not `kept`. `name` is what messages call the file, by default its path.
     `on_progress` gets the bytes read and the file's size, if that is known. Raise ImportRefused with
     the problems when nothing was kept.
     """
     started = database_now(using)
     importer = importer_class(using, started)
-    name = name_of(path)
+    name = name or name_of(path)
     try:
         with open_source(path) as source:
-            run = _Import(importer, path, name, source, skip_bad_rows, on_progress)
+            run = _Import(importer, path, name, source, skip_bad_rows, check_only, on_progress)
             return run.execute(started)
     except BadFile as fault:
         where = name if fault.line is None else f"{name}, line {fault.line:,}"
@@ -51,13 +55,21 @@ class _Import:
     """One file on its way."""
 
     def __init__(
-        self, importer: Importer, path: str, name: str, source: Source, skip: bool, on_progress: OnProgress
+        self,
+        importer: Importer,
+        path: str,
+        name: str,
+        source: Source,
+        skip: bool,
+        check_only: bool,
+        on_progress: OnProgress,
     ) -> None:
         self._importer = importer
         self._path = path
         self._name = name
         self._source = source
         self._skip = skip
+        self._check_only = check_only
         self._on_progress = on_progress
         self._connection = connections[importer.using]
         self._staging = Staging(self._connection, importer.columns, importer.key)
@@ -78,7 +90,10 @@ class _Import:
                         self._tune()
                         self._stage(records)
                     merged = self._merge(started)
-                    return self._outcome(merged, self._hand_back(records.header, undo))
+                    outcome = self._outcome(merged, self._hand_back(records.header, undo))
+                    if self._check_only:
+                        transaction.set_rollback(True, using=importer.using)
+                    return outcome
             finally:
                 if not self._staging.postgresql:
                     self._staging.drop()
@@ -160,7 +175,7 @@ class _Import:
         rejected, repeated = self._staging.rejected(), self._staging.repeated()
         return Outcome(
             self._name,
-            kept=True,
+            kept=not self._check_only,
             read=self._read,
             inserted=merged.inserted,
             updated=merged.updated,

@@ -1,6 +1,6 @@
 """Seal the runs that have ended: one chain, in which each seal includes the hash of the one before it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -48,33 +48,36 @@ def unsealed_runs(using: str = "default") -> "QuerySet[Run]":
     return ended.order_by(Coalesce("finished_at", "created_at"), "pk")
 
 
-def seal_finished_runs(*, using: str = "default") -> int:
+def seal_finished_runs(*, tell: Callable[[Seal], None] = lambda seal: None, using: str = "default") -> int:
     """Seal every run that has ended and has no seal yet; return how many this call sealed.
 
+    `tell` is called with each of its seals, once that is stored.
     Each seal is a transaction of its own, so a call that was interrupted is carried on by the next.
     However many call this at once, there is one chain and a run has one seal.
     """
     sealed = 0
     while waiting := list(unsealed_runs(using).values_list("pk", flat=True)[:_BATCH]):
-        sealed += sum(_seal(run_id, using) for run_id in waiting)
+        for run_id in waiting:
+            if seal := _seal(run_id, using):
+                tell(seal)
+                sealed += 1
     return sealed
 
 
-def _seal(run_id: int, using: str) -> bool:
-    """Seal a run; return False when somebody else has."""
+def _seal(run_id: int, using: str) -> Seal | None:
+    """Seal a run and return the seal; return None when somebody else has."""
     with transaction.atomic(using=using):
         limit_idling(using)
         lock_seals(using)
         if Seal.objects.using(using).filter(run_id=run_id).exists():
-            return False
-        _append(run_id, head_of_chain(using), database_now(using), using)
-    return True
+            return None
+        return _append(run_id, head_of_chain(using), database_now(using), using)
 
 
-def _append(run_id: int, head: Head, now: datetime, using: str) -> None:
+def _append(run_id: int, head: Head, now: datetime, using: str) -> Seal:
     number = head.seal + 1
     events, events_hash = hash_events(_event_hashes(run_id, using))
-    Seal.objects.using(using).create(
+    return Seal.objects.using(using).create(
         number=number,
         run_id=run_id,
         events=events,

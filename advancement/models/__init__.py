@@ -1,24 +1,29 @@
 """The tables of Grove Console, a module for each group of nouns."""
 
-from advancement.models.events import AdvancementEvent
+from advancement.models.events import AdvancementEvent, DailyCount
 from advancement.models.holds import Hold
 from advancement.models.lifecycle import LifecycleModel, Tier
 from advancement.models.outbox import OutboxMessage
+from advancement.models.previews import PreviewCache, PreviewRow
 from advancement.models.rules import AdvancementRule, RuleCount, RuleCriterion, RuleVersion
 from advancement.models.runs import LeftOut, Move, Run, RunLogLine, Schedule
 from advancement.models.seals import Seal
 from advancement.models.signals import DirtySprout, SignalAggregation, SignalRefresh
 from advancement.models.sprouts import Sprout, UsageEvent
+from advancement.models.uploads import Upload, UploadPart
 
 __all__ = [
     "AdvancementEvent",
     "AdvancementRule",
+    "DailyCount",
     "DirtySprout",
     "Hold",
     "LeftOut",
     "LifecycleModel",
     "Move",
     "OutboxMessage",
+    "PreviewCache",
+    "PreviewRow",
     "RuleCount",
     "RuleCriterion",
     "RuleVersion",
@@ -30,5 +35,7 @@ __all__ = [
     "SignalRefresh",
     "Sprout",
     "Tier",
+    "Upload",
+    "UploadPart",
     "UsageEvent",
 ]

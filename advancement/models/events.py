@@ -67,7 +67,41 @@ class AdvancementEvent(models.Model):
             models.Index(fields=["rule_id", "timestamp"], name="advancement_events_of_rule"),
             # Serves a run's events, in order.
             models.Index(fields=["run_id", "id"], name="advancement_events_of_run"),
+            # Serve what people did, which is little beside what rules did.
+            models.Index(
+                fields=["operator_id", "id"],
+                name="advancement_events_by_operator",
+                condition=~models.Q(operator_id=""),
+            ),
+            models.Index(
+                fields=["event_type", "id"],
+                name="advancement_events_of_type",
+                condition=~models.Q(event_type="auto-advancement"),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.sprout_title}: {self.from_tier} → {self.to_tier}"
+
+
+class DailyCount(models.Model):
+    """How many sprouts a rule advanced on a UTC day that has ended; the rule "" stands for all rules.
+
+    A cache of what the events say, written by `advancement.history` alone: what ended stays as it is. Only
+    `expected_by` is news: somebody looked at the figure and found it in order.
+    """
+
+    day = models.DateField()
+    rule_id = models.CharField(max_length=100, blank=True)
+    count = models.PositiveIntegerField(default=0)
+    expected_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        db_table = "daily_counts"
+        constraints = [
+            models.UniqueConstraint(fields=["day", "rule_id"], name="one_daily_count_per_rule"),
+            in_range("daily_counts", "count", 0, MAX_INTEGER),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.rule_id}: {self.count}"

@@ -18,7 +18,10 @@ def disable_rolled_back_rules(run: Run, *, using: str = "default") -> list[str]:
 
 
 def rules_rolled_back(run: Run, using: str = "default") -> list[str]:
-    """Return the slugs of the rules whose advancements a rollback's plan takes back, in order."""
-    moves = run.moves.using(using).order_by()
+    """Return the slugs of the rules whose advancements a rollback's plan takes back, in order.
+
+    What was struck out of the plan does not count.
+    """
+    moves = run.moves.using(using).filter(struck=False).order_by()
     named = moves.values_list("reverses_event__rule_id", flat=True).distinct()
     return sorted(slug for slug in named if slug is not None)

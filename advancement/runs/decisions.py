@@ -1,30 +1,34 @@
 """What a person decides about a plan that waits: apply it, all or part of it, or drop it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import OperationalError, connections, transaction
 from django.db.models import F, Q, QuerySet
 
 from advancement.criteria.errors import AdvancementError
 from advancement.criteria.wording import join_words
 from advancement.database.clock import ClockTimestamp, database_now
-from advancement.database.limits import limit_idling
+from advancement.database.limits import limit_idling, limit_waiting
+from advancement.database.locks import lock_refused
 from advancement.database.statements import Fragment
 from advancement.models import Move, Run
-from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
+from advancement.models.runs import LeftOutBucket, RunKind, RunLogLevel, RunStatus
 from advancement.notifications.outbox import announce
 from advancement.runs.guardrails import limits_exceeded
 from advancement.runs.lease import UNFINISHED
+from advancement.runs.log import note
 from advancement.runs.review import lock_reviewed
 from advancement.runs.sealing import seal_ended_runs
 from advancement.runs.summary import counts_of, summary_of
 from advancement.runs.waking import RUNS_CLUSTER, wake_up
 
-_NAMED = 10
+_NAMED: Final = 10
+# Of somebody who waits at a page.
+_PATIENCE: Final = timedelta(seconds=10)
 # What a run may be for a decision to lead to the status.
 _OPEN_TO: Final = {
     RunStatus.APPROVED: (RunStatus.HELD,),
@@ -55,9 +59,14 @@ def apply_plan(run_id: int, *, revision: int, by: str, using: str = "default") -
             _drop_struck(run, by, using)
         Run.objects.using(using).filter(pk=run_id).update(**values)
         run.refresh_from_db(using=using)
-        if run.status == RunStatus.HELD:
+        if exceeded:
+            said = f"{by} applied the plan, which a guardrail holds. {' '.join(exceeded)}"
+            note(run_id, said, level=RunLogLevel.WARNING, using=using)
             announce(run, partial(summary_of, using=using), using=using)
-    wake_up(RUNS_CLUSTER)
+        else:
+            note(run_id, f"{by} applied the plan{_less_struck(run)}.", using=using)
+    if not exceeded:
+        wake_up(RUNS_CLUSTER)
     return run
 
 
@@ -87,16 +96,33 @@ def approve(
         if only:
             moves.exclude(sprout__in=only).update(struck=True)
         moves.filter(sprout__in=excluding).update(struck=True)
-        _drop_struck(Run.objects.using(using).get(pk=run_id), by, using)
+        run = Run.objects.using(using).get(pk=run_id)
+        _drop_struck(run, by, using)
+        run.refresh_from_db(using=using)
+        note(run_id, f"{by} approved it{_less_struck(run)}: {reason.strip()}", using=using)
 
 
 def cancel(run_id: int, *, by: str, using: str = "default") -> None:
     """End a run now, wherever it stands; the moves that it made stay, and no further one is made.
 
-    Whoever works on it is shut out. Raise AdvancementError when the run has ended, or waits for a person.
+    Whoever works on it is shut out. Raise AdvancementError when the run has ended, when it waits for a
+    person, or when a batch that takes long keeps it locked.
     """
+    try:
+        _cancel(run_id, by, using)
+    except OperationalError as error:
+        if not lock_refused(error):
+            raise
+        raise AdvancementError(
+            f"Run {run_id} is in the middle of a batch that takes long; try again in a moment."
+        ) from error
+    seal_ended_runs(using=using)
+
+
+def _cancel(run_id: int, by: str, using: str) -> None:
     with transaction.atomic(using=using):
         limit_idling(using)
+        limit_waiting(using, _PATIENCE)
         runs = Run.objects.using(using).filter(pk=run_id)
         run = runs.select_for_update().first()
         if run is None:
@@ -112,17 +138,21 @@ def cancel(run_id: int, *, by: str, using: str = "default") -> None:
             finished_at=database_now(using),
             **counts_of(run_id, using),
         )
-    seal_ended_runs(using=using)
+        done = f", {run.cursor:,} of {run.moves_planned:,} moves dealt with" if run.cursor else ""
+        note(run_id, f"{by} cancelled it{done}.", level=RunLogLevel.WARNING, using=using)
 
 
-def resume(run_id: int, *, using: str = "default") -> None:
+def resume(run_id: int, *, by: str = "", using: str = "default") -> None:
     """Let a failed run go on now, from where it stopped, instead of at its next time.
 
     Raise AdvancementError when the run has not failed.
     """
-    failed = Run.objects.using(using).filter(pk=run_id, status=RunStatus.FAILED)
-    if failed.update(retry_at=ClockTimestamp()) != 1:
-        raise AdvancementError(f"Run {run_id} has not failed, so there is nothing to resume.")
+    with transaction.atomic(using=using):
+        limit_idling(using)
+        failed = Run.objects.using(using).filter(pk=run_id, status=RunStatus.FAILED)
+        if failed.update(retry_at=ClockTimestamp()) != 1:
+            raise AdvancementError(f"Run {run_id} has not failed, so there is nothing to resume.")
+        note(run_id, f"{by or 'Somebody'} lets it go on now.", using=using)
     wake_up(RUNS_CLUSTER)
 
 
@@ -132,7 +162,10 @@ def discard(run_id: int, *, by: str, reason: str, using: str = "default") -> Non
     A scheduled run keeps its date: what is to be done for that night is done by an extra run. Raise
     AdvancementError without a reason, or when the run is neither held nor failed.
     """
-    _decide(run_id, RunStatus.DISCARDED, by, reason, using)
+    with transaction.atomic(using=using):
+        limit_idling(using)
+        _decide(run_id, RunStatus.DISCARDED, by, reason, using)
+        note(run_id, f"{by} discarded it: {reason.strip()}", using=using)
     seal_ended_runs(using=using)
 
 
@@ -150,35 +183,56 @@ def confirm_rollback(
 ) -> None:
     """Let the dry run of a rollback be applied, by whoever takes it up next, exactly as it was reviewed.
 
-    `digest` is that of the plan that was looked at, `revision` that of its review. Raise AdvancementError
-    without a reason, when the plan is another one or nothing is left of it, or when the run is not such a
-    plan any more.
+    `digest` is that of the plan that was looked at, `revision` that of its review; what was struck out
+    becomes `excluded`. Raise AdvancementError without a reason, when the plan is another one or nothing is
+    left of it, when the run is not such a plan any more, for a hold that would have ended already, or for
+    an undo that is to hold sprouts or disable rules; ReviewChanged when the review went on since.
     """
     if not reason.strip():
         raise AdvancementError("A rollback needs a reason; say why these sprouts are to move back.")
     with transaction.atomic(using=using):
         limit_idling(using)
-        plans = Run.objects.using(using).filter(pk=run_id, kind=RunKind.ROLLBACK, dry_run=True)
-        confirmed = plans.filter(status=RunStatus.PLANNED, digest=digest, review_revision=revision).update(
+        run = lock_reviewed(run_id, revision, using=using)
+        _check_confirmable(run, digest)
+        now = database_now(using)
+        if hold and hold_until is not None and hold_until <= now:
+            raise AdvancementError(
+                f"The hold would end at {hold_until:%Y-%m-%d %H:%M} UTC, which has passed."
+            )
+        if run.undoes_id and (hold or disable_rules):
+            raise AdvancementError("An undo releases holds; it neither sets any nor disables rules.")
+        Run.objects.using(using).filter(pk=run_id).update(
             status=RunStatus.APPROVED,
             dry_run=False,
             reason=reason.strip(),
             decided_by=by,
-            decided_at=database_now(using),
+            decided_at=now,
             decision_reason=reason.strip(),
             hold=hold,
-            hold_until=hold_until,
+            hold_until=hold_until if hold else None,
             disable_rules=disable_rules,
             lease_expires_at=None,
             finished_at=None,
         )
-        if confirmed != 1:
-            raise AdvancementError(
-                f"Run {run_id} is not the plan that was reviewed, or was decided about already; "
-                "look at it again."
-            )
-        _drop_struck(Run.objects.using(using).get(pk=run_id), by, using)
+        _drop_struck(run, by, using)
+        run.refresh_from_db(using=using)
+        note(run_id, f"{by} confirmed the rollback{_less_struck(run)}: {reason.strip()}", using=using)
     wake_up(RUNS_CLUSTER)
+
+
+def _less_struck(run: Run) -> str:
+    return f", {run.moves_struck:,} of {run.moves_planned:,} moves taken out" if run.moves_struck else ""
+
+
+def _check_confirmable(run: Run, digest: str) -> None:
+    if run.kind != RunKind.ROLLBACK or not run.dry_run:
+        raise AdvancementError(f"Run {run.pk} is not the plan of a rollback; there is nothing to confirm.")
+    if run.digest != digest:
+        raise AdvancementError(
+            f"The plan of run {run.pk} is not the one that was reviewed; look at it again."
+        )
+    if not run.moves_planned:
+        raise AdvancementError(f"The plan of run {run.pk} takes nothing back; there is nothing to confirm.")
 
 
 def _decide(run_id: int, status: RunStatus, by: str, reason: str, using: str) -> None:

@@ -1,10 +1,10 @@
 """Guardrails: a plan that moves more than it should waits for a person."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 
 from django.conf import settings
-from django.db.models import Count, F
+from django.db.models import Count
 
 from advancement.models import Run
 from advancement.models.runs import RunKind
@@ -14,12 +14,23 @@ LEAST_CANDIDATES = 100
 
 
 def limits_exceeded(run: Run, using: str = "default") -> list[str]:
-    """Return, as sentences, the guardrails that a run's plan exceeds; none once a person decided about it."""
+    """Return, as sentences, the guardrails that a run's plan exceeds; none once a person decided about it.
+
+    What is struck out of the plan does not count.
+    """
     if run.kind != RunKind.ADVANCEMENT or run.decided_at is not None:
         return []
+    moves = run.moves.using(using).filter(struck=False).count() if run.review_revision else run.moves_planned
+    return limits_exceeded_by(run, moves, _limited_rules(run, using))
+
+
+def limits_exceeded_by(run: Run, moves: int, rules: Iterable[tuple[str, int, int | None]]) -> list[str]:
+    """Return the guardrails that so many moves of a run exceed, and so many of its rules.
+
+    `rules` are slug, moves and the most moves that the rule's own guardrail allows.
+    """
     found = []
     share, most = settings.ADVANCEMENT_MAX_SHARE, settings.ADVANCEMENT_MAX_MOVES
-    moves = run.moves.using(using).filter(struck=False).count() if run.review_revision else run.moves_planned
     if run.evaluated >= LEAST_CANDIDATES and moves > Decimal(str(share)) * run.evaluated:
         found.append(
             f"It would move {moves:,} of {run.evaluated:,} candidates, "
@@ -29,14 +40,14 @@ def limits_exceeded(run: Run, using: str = "default") -> list[str]:
         found.append(
             f"It would move {moves:,} sprouts, more than the {most:,} that ADVANCEMENT_MAX_MOVES allows."
         )
-    return found + list(_limits_of_rules(run, using))
+    return found + [
+        f"Rule {slug} would move {count:,} sprouts, more than the {limit:,} that its own guardrail allows."
+        for slug, count, limit in sorted(rules)
+        if limit is not None and count > limit
+    ]
 
 
-def _limits_of_rules(run: Run, using: str) -> Iterator[str]:
-    moves = run.moves.using(using).filter(struck=False).order_by()
-    limited = moves.values("rule_version__rule", "rule_version__max_moves").annotate(count=Count("position"))
-    for line in limited.filter(count__gt=F("rule_version__max_moves")).order_by("rule_version__rule"):
-        yield (
-            f"Rule {line['rule_version__rule']} would move {line['count']:,} sprouts, "
-            f"more than the {line['rule_version__max_moves']:,} that its own guardrail allows."
-        )
+def _limited_rules(run: Run, using: str) -> list[tuple[str, int, int | None]]:
+    moves = run.moves.using(using).filter(struck=False, rule_version__max_moves__isnull=False).order_by()
+    counted = moves.values_list("rule_version__rule", "rule_version__max_moves").annotate(n=Count("position"))
+    return [(slug, count, limit) for slug, limit, count in counted]

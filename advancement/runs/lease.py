@@ -10,13 +10,15 @@ from django.conf import settings
 from django.db import OperationalError, transaction
 from django.db.models import F, Q, QuerySet
 
+from advancement.criteria.errors import LeaseLost
 from advancement.database.clock import ClockTimestamp
 from advancement.database.limits import limit_idling, limit_waiting
 from advancement.database.locks import lock_refused
 from advancement.database.waiting import waiting_time
 from advancement.models import Run
-from advancement.models.runs import RunStatus
+from advancement.models.runs import RunLogLevel, RunStatus
 from advancement.notifications.outbox import announce
+from advancement.runs.log import note
 from advancement.runs.summary import summary_of
 
 # One planning transaction cannot report on its way, so its lease is as long as the longest plan may take.
@@ -47,7 +49,7 @@ def abandoned(using: str = "default") -> "QuerySet[Run]":
     """
     now = ClockTimestamp()
     silent = Q(status__in=UNFINISHED) & (Q(lease_expires_at__lt=now) | Q(lease_expires_at__isnull=True))
-    again = Q(status=RunStatus.FAILED, retry_at__lt=now)
+    again = Q(status=RunStatus.FAILED, retry_at__lte=now)
     dry_and_done = Q(dry_run=True) & ~Q(status=RunStatus.PLANNING)
     return Run.objects.using(using).filter(silent | again).exclude(dry_and_done).order_by("id")
 
@@ -77,7 +79,17 @@ def take_lease(run_id: int, *, using: str = "default") -> int | None:
             retry_at=None,
             finished_at=None,
         )
+        attempt = f" for the {_ordinal(run.attempts + 1)} time" if run.attempts else ""
+        note(run.pk, f"Taken up{attempt} by {owner()}, under token {run.lease_token + 1}.", using=using)
         return run.lease_token + 1
+
+
+def shut_out(run: Run) -> LeaseLost:
+    """Return what to say to a worker that lost its lease: the run was cancelled, or somebody took it."""
+    if run.status != RunStatus.CANCELLED:
+        return LeaseLost()
+    whom = f" by {run.decided_by}" if run.decided_by else ""
+    return LeaseLost(f"Run {run.pk} was cancelled{whom}; what it had moved by then stays.")
 
 
 def put_off_if_deadly(run_id: int, *, using: str = "default") -> bool:
@@ -86,16 +98,18 @@ def put_off_if_deadly(run_id: int, *, using: str = "default") -> bool:
         run = _lock_free(run_id, using)
         if run is None or run.status == RunStatus.FAILED or run.attempts < MOST_ATTEMPTS:
             return False
+        error = f"Its worker ended without a word, at attempt {run.attempts}."
         _hand_over(
             run,
             using,
             status=RunStatus.FAILED,
             lease_expires_at=None,
-            error=f"Its worker ended without a word, at attempt {run.attempts}.",
+            error=error,
             retry_at=ClockTimestamp() + waiting_time(run.attempts),
             finished_at=ClockTimestamp(),
         )
         run.refresh_from_db(using=using)
+        note(run_id, f"Failed. {error}", level=RunLogLevel.ERROR, using=using)
         announce(run, partial(summary_of, using=using), using=using)
         return True
 
@@ -115,6 +129,11 @@ def _lock_free(run_id: int, using: str) -> Run | None:
         return None
     free = run.status == RunStatus.FAILED or abandoned(using).filter(pk=run_id).exists()
     return run if free else None
+
+
+def _ordinal(number: int) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 not in {11, 12, 13} else "th"
+    return f"{number}{ending}"
 
 
 def _hand_over(run: Run, using: str, **values: object) -> None:

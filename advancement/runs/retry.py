@@ -27,11 +27,18 @@ def may_pass(error: Error) -> bool:
     return isinstance(error, OperationalError | InterfaceError)
 
 
-def retrying(step: Callable[[], None], standing: Callable[[], object], *, using: str = "default") -> None:
+def retrying(
+    step: Callable[[], None],
+    standing: Callable[[], object],
+    *,
+    tell: Callable[[Error, int], None] = lambda error, delay: None,
+    using: str = "default",
+) -> None:
     """Call `step` until it succeeds, at most once more after each of the delays.
 
     The tries count from anew whenever `standing` shows that the last one got further than the one
-    before it, so that a long run is not ended by a few errors that lie hours apart.
+    before it, so that a long run is not ended by a few errors that lie hours apart. `tell` is called with
+    the error and the seconds to the next try.
     """
     delays, stood = iter(RETRY_DELAYS), standing()
     while True:
@@ -46,6 +53,7 @@ def retrying(step: Callable[[], None], standing: Callable[[], object], *, using:
             if delay is None:
                 raise
             logger.warning("Database error, next try in %s s: %s", delay, first_line(error))
+            tell(error, delay)
             drop_connection(using)
             time.sleep(delay)
 

@@ -27,13 +27,15 @@ def latest_slot(cron: str, now: datetime) -> datetime:
     return slot
 
 
-def next_slot(*, using: str = "default") -> datetime | None:
-    """Return the next instant at which the built-in schedule fires, in UTC; None when it is off."""
+def next_slot(now: datetime | None = None, *, using: str = "default") -> datetime | None:
+    """Return the next instant at which the built-in schedule fires, in UTC; None when it is off.
+
+    `now` saves asking for the database's clock where a second more or less tells nobody anything.
+    """
     if settings.ADVANCEMENT_CRON is None:
         return None
-    slot: datetime = croniter(settings.ADVANCEMENT_CRON, database_now(using).astimezone(UTC)).get_next(
-        datetime
-    )
+    since = (now or database_now(using)).astimezone(UTC)
+    slot: datetime = croniter(settings.ADVANCEMENT_CRON, since).get_next(datetime)
     return slot
 
 
@@ -116,8 +118,8 @@ def resume_abandoned(*, progress: Progress = silent, using: str = "default") -> 
         logger.info("Resuming run %s", run_id)
         try:
             resumed.append(work_on(run_id, token, progress=progress, using=using))
-        except LeaseLost:
-            logger.warning("Run %s was taken over by another worker", run_id)
+        except LeaseLost as error:
+            logger.warning("Run %s: %s", run_id, error)
     return resumed
 
 
@@ -128,6 +130,6 @@ def work_off(*, using: str = "default") -> list[Run]:
         try:
             run, worked = run_scheduled(day, RunRequest(), using=using)
             runs += [run] if worked else []
-        except LeaseLost:
-            logger.warning("The run of %s was taken over by another worker", day)
+        except LeaseLost as error:
+            logger.warning("The run of %s: %s", day, error)
     return runs

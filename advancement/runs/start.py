@@ -17,6 +17,7 @@ from advancement.models.runs import RunKind, RunStatus, RunTrigger
 from advancement.rollback.scope import RollbackRequest
 from advancement.rulebook import lifecycles
 from advancement.runs.lease import lease_for, owner
+from advancement.runs.log import note
 from advancement.runs.waking import RUNS_CLUSTER, wake_up
 
 # Somebody waits for it, and a thousand moves take a tenth of a second.
@@ -198,6 +199,7 @@ def _insert_waiting(run: Run, using: str) -> Run:
     run.status = RunStatus.PLANNING
     run.created_at = database_now(using)
     run.save(using=using, force_insert=True)
+    note(run.pk, f"{_started(run)}; it waits for the cluster {RUNS_CLUSTER}.", using=using)
     wake_up(RUNS_CLUSTER)
     run.refresh_from_db(using=using)
     return run
@@ -212,5 +214,22 @@ def insert_leased(run: Run, using: str) -> Run:
     run.lease_owner = owner()
     run.lease_expires_at = now + lease_for(RunStatus.PLANNING)
     run.save(using=using, force_insert=True)
+    note(run.pk, f"{_started(run)}; {run.lease_owner} works on it, under token 1.", using=using)
     run.refresh_from_db(using=using)
     return run
+
+
+def _started(run: Run) -> str:
+    name = {
+        RunKind.ADVANCEMENT: "Run",
+        RunKind.ROLLBACK: "Undoing of a rollback" if run.undoes_id else "Rollback",
+        RunKind.OVERRIDE: "Override",
+    }[RunKind(run.kind)]
+    dry = " (a dry run)" if run.dry_run else ""
+    who = f" by {run.requested_by}" if run.requested_by else ""
+    where = {
+        RunTrigger.SCHEDULE: f", for {run.logical_date}",
+        RunTrigger.CONSOLE: ", in the console",
+        RunTrigger.COMMAND: ", by a command",
+    }[RunTrigger(run.trigger)]
+    return f"{name}{dry} started{who}{where}"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from advancement.database.snapshot import one_snapshot
 from advancement.models import AdvancementEvent, LeftOut, RuleVersion, Run
@@ -31,14 +31,14 @@ _COUNTS = (
 def summarise(run: Run, *, using: str = "default") -> dict[str, Any]:
     """Return the object that `run_advancement --json` prints; its buckets add up to `evaluated`.
 
-    Moves that a failed run has not come to are `failed`, those that were dropped with a discarded or
-    superseded run are `skipped`. Of a plan that is not applied, `advanced` is what would advance. `run`
-    is brought up to date first.
+    Moves that a failed run has not come to are `failed`; those that were dropped with a discarded or
+    cancelled run, or that are struck out of a plan under review, are `skipped`. Of a plan that is not
+    applied, `advanced` is what would advance. `run` is brought up to date first.
     """
     with one_snapshot(using):
         run.refresh_from_db(using=using)
         by_rule = _planned_by_rule(run, using) if _only_planned(run) else _applied_by_rule(run, using)
-        skipped = run.left_out.using(using).filter(bucket="skipped").count()
+        skipped = run.left_out.using(using).filter(bucket="skipped").count() + _struck(run, using)
     advanced = sum(line["count"] for line in by_rule)
     dropped, failed = _not_reached(run, advanced + skipped)
     return {
@@ -90,12 +90,11 @@ def summarise_rollback(run: Run, *, using: str = "default") -> dict[str, Any]:
 def _summary_of_rollback(run: Run, using: str) -> dict[str, Any]:
     left_out = run.left_out.using(using).order_by().values_list("bucket").annotate(count=Count("id"))
     counts = dict(left_out.values_list("bucket", "count"))
+    struck = _struck(run, using)
+    counts[LeftOutBucket.EXCLUDED] = counts.get(LeftOutBucket.EXCLUDED, 0) + struck
     skipped = counts.get(LeftOutBucket.SKIPPED, 0)
-    if _only_planned(run):
-        reverted = run.moves.using(using).filter(struck=False).count()
-    else:
-        reverted = AdvancementEvent.objects.using(using).filter(run_id=run.pk).count()
-    dropped, failed = _not_reached(run, reverted + skipped + run.moves_struck)
+    reverted = _reverted(run, using).count()
+    dropped, failed = _not_reached(run, reverted + skipped + run.moves_struck + struck)
     return {
         "run": str(run.pk),
         "status": run.status,
@@ -120,15 +119,31 @@ def _only_planned(run: Run) -> bool:
     return run.status in _NOT_APPLIED and run.cursor == 0
 
 
+def _struck(run: Run, using: str) -> int:
+    """Return how many moves are struck out of a plan that nobody decided about; later they are left out."""
+    if not (_only_planned(run) and run.review_revision):
+        return 0
+    return run.moves.using(using).filter(struck=True).count()
+
+
 def _not_reached(run: Run, dealt_with: int) -> tuple[int, int]:
     """Return how many moves were dropped with the plan, and how many are left to be made."""
     left = max(run.moves_planned - dealt_with, 0)
     return (left, 0) if run.status in _DROPPED else (0, left)
 
 
+def _reverted(run: Run, using: str) -> "QuerySet[Any, Any]":
+    """Return the events that a rollback takes back or has taken back, by id."""
+    if _only_planned(run):
+        moves = run.moves.using(using).filter(struck=False)
+        return moves.order_by().values_list("reverses_event", flat=True)
+    events = AdvancementEvent.objects.using(using).filter(run_id=run.pk)
+    return events.order_by().values_list("reverses", flat=True)
+
+
 def _unwound(run: Run, using: str) -> int:
-    moves = run.moves.using(using).order_by()
-    return moves.exclude(reverses_event__in=events_in_scope(run, using).values("id")).count()
+    within = events_in_scope(run, using).filter(pk__in=_reverted(run, using))
+    return _reverted(run, using).count() - within.count()
 
 
 def nothing_rolled_back(error: str, *, dry_run: bool) -> dict[str, Any]:
@@ -163,7 +178,8 @@ def nothing_done(error: str, *, dry_run: bool) -> dict[str, Any]:
 
 
 def _planned_by_rule(run: Run, using: str) -> list[dict[str, Any]]:
-    counted = run.moves.using(using).order_by().values_list("rule_version").annotate(count=Count("position"))
+    moves = run.moves.using(using).filter(struck=False).order_by()
+    counted = moves.values_list("rule_version").annotate(count=Count("position"))
     return _lines(dict(counted.values_list("rule_version", "count")), using)
 
 

@@ -23,12 +23,14 @@ from advancement.models.runs import RunKind, RunStatus, RunTrigger
 from advancement.notifications.outbox import announce
 from advancement.rollback.plan import make_rollback_plan
 from advancement.rollback.rules import disable_rolled_back_rules
+from advancement.runs.diary import Diary
 from advancement.runs.guardrails import limits_exceeded
-from advancement.runs.lease import UNFINISHED, abandoned, lease_for, take_lease
+from advancement.runs.lease import UNFINISHED, abandoned, lease_for, shut_out, take_lease
 from advancement.runs.retry import drop_connection, first_line, retrying
 from advancement.runs.sealing import seal_ended_runs
 from advancement.runs.start import check_scope, check_triggers
 from advancement.runs.summary import counts_of, summary_of
+from advancement.runs.superseding import supersede_older
 
 logger = logging.getLogger(__name__)
 
@@ -54,9 +56,9 @@ def work_on(run_id: int, token: int, *, progress: Progress = silent, using: str 
     """
     worker = _Worker(run_id, token, progress, using)
     try:
-        retrying(worker.advance, lambda: worker.standing, using=using)
+        retrying(worker.advance, lambda: worker.standing, tell=worker.diary.retries, using=using)
     except LeaseLost:
-        raise
+        raise shut_out(worker.run) from None
     except (KeyboardInterrupt, SystemExit):
         worker.give_back()
         raise
@@ -79,6 +81,7 @@ class _Worker:
         self._using = using
         # How far the run has got, as far as this worker has seen.
         self.standing: tuple[str, int] | None = None
+        self.diary = Diary(run_id, using)
 
     @property
     def run(self) -> Run:
@@ -121,6 +124,7 @@ class _Worker:
             retry_at=ClockTimestamp() + waiting_time(self.run.attempts),
             lease_expires_at=None,
             finished_at=database_now(self._using),
+            tell=self.diary.failed,
         )
 
     def give_back(self) -> None:
@@ -150,11 +154,13 @@ class _Worker:
             self._progress("refreshing signals", 0, 0)
             with transaction.atomic(using=self._using):
                 limit_waiting(self._using)
-                refresh_signals(using=self._using)
+                record = refresh_signals(using=self._using)
             self._renew()
+            self.diary.refreshed(record)
         self._progress("planning", 0, 0)
         make = make_rollback_plan if run.kind == RunKind.ROLLBACK else make_plan
         make(run, self._token, using=self._using)
+        self.diary.planned(self.run)
 
     def _mend_tiers(self, run: Run) -> None:
         """Read the settings again where a scheduled run names tiers that do not exist.
@@ -168,24 +174,7 @@ class _Worker:
             self._update(from_tiers=run.from_tiers)
 
     def _supersede_older(self) -> None:
-        """Drop the open moves of earlier dates that failed or wait for a decision: this plan is newer.
-
-        Extra runs may have another scope, so they stay as they are.
-        """
-        older = Run.objects.using(self._using).filter(
-            kind=RunKind.ADVANCEMENT,
-            trigger=RunTrigger.SCHEDULE,
-            id__lt=self._id,
-            status__in=[RunStatus.HELD, RunStatus.FAILED],
-        )
-        cancelled = older.update(
-            status=RunStatus.CANCELLED,
-            superseded_by=self._id,
-            retry_at=None,
-            finished_at=database_now(self._using),
-        )
-        if cancelled:  # this run may still take long
-            seal_ended_runs(using=self._using)
+        supersede_older(self._id, self._using)
 
     def _start_applying(self) -> None:
         """Become the one run that is being applied; wait a little while another one is."""
@@ -196,6 +185,7 @@ class _Worker:
             if time.monotonic() >= deadline:
                 raise AnotherRunApplies(f"{other} is still being applied.".capitalize())
             self._progress(f"waiting for {other}", 0, 0)
+            self.diary.waits_for(other)
             time.sleep(_POLL)
             self._renew()
 
@@ -233,8 +223,14 @@ class _Worker:
 
     def _apply(self, run: Run) -> None:
         applier = Applier(run, self._token, using=self._using)
+        self.diary.applies(run)
+
+        def advanced(done: int, total: int) -> None:
+            self._advanced(done, total)
+            self.diary.batch(applier.moved, applier.skipped, done, total)
+
         try:
-            applier.apply_all(self._advanced)
+            applier.apply_all(advanced)
         finally:
             applier.close()
         self._finish()
@@ -249,23 +245,32 @@ class _Worker:
             **counts_of(self._id, self._using),
             finished_at=database_now(self._using),
             lease_expires_at=None,
+            tell=self.diary.finished,
         )
 
     def _hold(self, exceeded: list[str]) -> None:
         """Stop at the plan and wait for a person; a newer scheduled plan takes its place."""
         if self.run.trigger == RunTrigger.SCHEDULE:
             self._supersede_older()
-        self._end(status=RunStatus.HELD, held_because=exceeded, lease_expires_at=None)
+        self._end(
+            status=RunStatus.HELD,
+            held_because=exceeded,
+            lease_expires_at=None,
+            tell=lambda run: self.diary.held(exceeded),
+        )
 
-    def _end(self, **values: object) -> None:
+    def _end(self, *, tell: Callable[[Run], None], **values: object) -> None:
         """Bring the run to its end and put into the outbox what is to be told about it, or neither."""
         with transaction.atomic(using=self._using):
             self._update(**values)
-            announce(self.run, partial(summary_of, using=self._using), using=self._using)
+            run = self.run
+            tell(run)
+            announce(run, partial(summary_of, using=self._using), using=self._using)
 
     def _release(self, exceeded: list[str]) -> None:
         """Leave a dry run at its plan, with what a guardrail would say to it."""
         self._update(held_because=exceeded, finished_at=database_now(self._using), lease_expires_at=None)
+        self.diary.planned_only(exceeded)
 
     def _update(self, **values: object) -> None:
         mine = Run.objects.using(self._using).filter(pk=self._id, lease_token=self._token)

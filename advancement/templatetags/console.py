@@ -1,5 +1,6 @@
 """Tags and filters of the console's templates: icons, tiers, titles, times, figures, rules in words."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,8 +14,10 @@ from django.utils.safestring import SafeString, mark_safe
 
 from advancement.criteria.rules import CriterionDefinition, Logic, RuleDefinition
 from advancement.criteria.sentences import SYMBOLS, period_words, signal_words
+from advancement.criteria.signals import WINDOW_DAYS, Period
 from advancement.criteria.wording import age_words, format_number
-from advancement.models import Run, Tier
+from advancement.models import AdvancementEvent, Run, Tier
+from advancement.models.events import AdvancementEventType
 from advancement.models.runs import RunStatus
 
 register = template.Library()
@@ -70,7 +73,7 @@ def sprout_link(sprout_id: UUID | str, title: str | None) -> SafeString:
     """Return a link to a sprout's page; one that was deleted is named by its id, without a link."""
     if title is None:
         return format_html('<span class="path">{}</span>', path(f"deleted/{sprout_id}"))
-    address = reverse("admin:advancement_sprout_change", args=(sprout_id,))
+    address = reverse("console:sprout", args=(sprout_id,))
     return format_html('<a class="path" href="{}">{}</a>', address, path(title))
 
 
@@ -93,6 +96,15 @@ def when(moment: datetime | None, form: str = "long") -> SafeString:
         other,
         _NO_BREAK,
     )
+
+
+@register.simple_tag
+def day(moment: datetime) -> SafeString:
+    """Return the local day of an instant, for where the hour says nothing."""
+    local = timezone.localtime(moment)
+    year = "" if local.year == timezone.localtime().year else " %Y"
+    said = local.strftime(f"%-d{_NO_BREAK}%b{year}")
+    return format_html('<time datetime="{}">{}</time>', _iso(moment.astimezone(UTC)), said)
 
 
 def _beside(local: datetime, utc: datetime, form: str) -> str:
@@ -133,6 +145,44 @@ def until(moment: datetime) -> str:
 def number(value: float | None) -> str:
     """Return a number with commas between thousands; what is not known is called so."""
     return "unknown" if value is None else format_number(value)
+
+
+@register.filter
+def rounded(value: float | None) -> str:
+    """Return a number with at most four decimals, which is as exact as scores are; see `number`."""
+    return number(None if value is None else round(value, 4))
+
+
+@register.filter
+def signed(change: int) -> str:
+    """Return a change with its sign, as in `+204`, `−204` or `±0`."""
+    return f"{'+' if change > 0 else '−' if change < 0 else '±'}{format_number(abs(change))}"
+
+
+@register.filter
+def unlocalized(value: float) -> str:
+    """Return a number as attributes take it: a point, no separators."""
+    return f"{value:g}"
+
+
+@register.filter
+def add_to(value: float, more: float) -> str:
+    """Return a sum, as attributes take it."""
+    return unlocalized(round(value + more, 1))
+
+
+@register.filter
+def times(value: float, factor: float) -> str:
+    """Return a product, as attributes take it."""
+    return unlocalized(value * factor)
+
+
+@register.filter
+def message_count(count: int) -> str:
+    """Say how many notifications failed; beyond five they are not counted."""
+    if count > 5:
+        return "More than 5 notifications failed"
+    return f"{count} notification{'' if count == 1 else 's'} failed"
 
 
 @register.filter
@@ -195,6 +245,41 @@ def _within(line: dict[str, Any]) -> str:
         CriterionDefinition(line["signal"], line["operator"], line["threshold"], line["period"])
     )
     return f" {words}" if words else ""
+
+
+@register.filter
+def period(name: str) -> str:
+    """Return a period's name in words, as a heading: `Last 30 days`."""
+    days = WINDOW_DAYS.get(Period(name)) if name in list(Period) else None
+    return f"Last {days} days" if days else "All time"
+
+
+@register.filter
+def symbol(operator: str) -> str:
+    """Return an operator as people write it: ≥ for >=."""
+    return SYMBOLS.get(operator, operator)
+
+
+@register.filter
+def get(mapping: Mapping[Any, Any], key: Any) -> Any:
+    """Return what a mapping has under a key, None when it has nothing."""
+    return mapping.get(key)
+
+
+_EVENTS: dict[str, tuple[str, str, str]] = {
+    AdvancementEventType.AUTO_ADVANCEMENT: ("Automatic", "up", ""),
+    AdvancementEventType.MANUAL_OVERRIDE: ("Override", "user", "info"),
+    AdvancementEventType.BULK_ROLLBACK: ("Rollback", "undo", "warn"),
+}
+
+
+@register.simple_tag
+def event_badge(event: AdvancementEvent) -> SafeString:
+    """Return the type of an event; what undoes a rollback of an advancement is called so."""
+    word, name, kind = _EVENTS[event.event_type]
+    if event.event_type == AdvancementEventType.BULK_ROLLBACK and event.rule_id:
+        word = "Undo of a rollback"
+    return badge(word, name, kind)
 
 
 _BADGES: dict[str, tuple[str, str, str]] = {

@@ -3,9 +3,12 @@
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from django.db.models import Model, QuerySet
 from django.http import StreamingHttpResponse
+
+Row = TypeVar("Row", bound=Model)
 
 # What spreadsheets take for the start of a formula.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -23,6 +26,18 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
     response = StreamingHttpResponse(_lines(header, rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def in_chunks(rows: "QuerySet[Row]", *, key: str = "pk", size: int = 2_000) -> Iterator[Row]:
+    """Yield rows in order of a unique key, a few thousand at a time, so that memory stays flat."""
+    last: Any = None
+    while True:
+        rest = rows if last is None else rows.filter(**{f"{key}__gt": last})
+        chunk = list(rest.order_by(key)[:size])
+        yield from chunk
+        if len(chunk) < size:
+            return
+        last = getattr(chunk[-1], key)
 
 
 def _lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:

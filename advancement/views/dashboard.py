@@ -1,44 +1,155 @@
-"""The dashboard: how the grove stands, what ran last, what runs next, what waits for somebody."""
+"""The dashboard: what last night did and why, how the grove stands, what is off, what waits for somebody."""
 
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.contrib import messages
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 
-from advancement.models import AdvancementRule, LifecycleModel, Run, SignalRefresh, Sprout, Tier
+from advancement.criteria.signals import Period
+from advancement.database.clock import database_now
+from advancement.history import SHOWN_DAYS, Counts, counts_by_day, mark_expected, nights
+from advancement.models import (
+    AdvancementEvent,
+    AdvancementRule,
+    LifecycleModel,
+    OutboxMessage,
+    Run,
+    SignalRefresh,
+    Tier,
+)
+from advancement.models.outbox import OutboxStatus
 from advancement.models.runs import RunKind, RunStatus
+from advancement.rights import Right
 from advancement.runs.schedule import next_slot
 from advancement.views.access import allows
+from advancement.views.charts import StackedBars, spark, stacked_bars
+from advancement.views.lifecycles import count_sprouts
+
+_SERIES: Final = 3
+_SHOWN: Final = 5
 
 
 @allows(GET=None)
 def dashboard(request: HttpRequest) -> HttpResponse:
     """Show it to anybody who may sign in; each part only to those who may look at what it is about."""
+    now = database_now()
     runs = Run.objects.filter(kind=RunKind.ADVANCEMENT, dry_run=False)
-    rules = AdvancementRule.objects.filter(archived_at__isnull=True)
+    rules = list(
+        AdvancementRule.objects.filter(archived_at__isnull=True)
+        .select_related("active_version", "draft_version")
+        .order_by("active_version__priority", "pk")
+    )
+    last_run = runs.order_by("-id").first()
+    day = (last_run.created_at if last_run else now).astimezone(UTC).date()
+    counts = counts_by_day(day)
+    enabled = [rule for rule in rules if rule.active_version and rule.active_version.enabled]
+    judged = nights([rule.pk for rule in enabled], counts, day)
     context = {
         "title": "Dashboard",
-        "last_run": runs.order_by("-id").first(),
+        "now": now,
+        "last_run": last_run,
         "next_slot": next_slot(),
-        "held": Run.objects.filter(status=RunStatus.HELD).order_by("-id")[:5],
-        "rules": rules.count(),
-        "rules_on": rules.filter(active_version__enabled=True).count(),
-        "drafts": rules.filter(draft_version__isnull=False).count(),
-        "refresh": SignalRefresh.objects.order_by("-id").first(),
-        "models": _ladders(),
+        "held": Run.objects.filter(status=RunStatus.HELD).order_by("-id")[:_SHOWN],
+        "failed": Run.objects.filter(status=RunStatus.FAILED).order_by("-id")[:_SHOWN],
+        "rules": rules,
+        "rules_on": len(enabled),
+        "drafts": [rule for rule in rules if rule.draft_version_id],
+        "night": day,
+        "nights": [(rule, night, spark(night.days)) for rule, night in zip(enabled, judged, strict=True)],
+        "odd": [
+            (rule, night)
+            for rule, night in zip(enabled, judged, strict=True)
+            if (night.spike or night.slump) and not night.expected_by
+        ],
+        "chart": _chart(counts, enabled, day),
+        "ladders": _ladders(now),
+        "freshness": _freshness(now),
+        "max_age": settings.ADVANCEMENT_MAX_SIGNAL_AGE.total_seconds() / 3600,
+        "failed_messages": OutboxMessage.objects.filter(status=OutboxStatus.FAILED)[: _SHOWN + 1].count(),
     }
+    context["steps"] = _first_steps(context)
     return render(request, "console/dashboard.html", context)
 
 
-def _ladders() -> list[tuple[LifecycleModel, list[tuple[Tier, int]], int]]:
-    """Return each lifecycle model that is in use with its tiers and how many sprouts are in each."""
-    counts: dict[tuple[str, str], int] = {
-        (model, tier): count
-        for model, tier, count in Sprout.objects.order_by()
-        .values_list("lifecycle_model", "tier")
-        .annotate(count=Count("pk"))
-    }
+@allows(POST=Right.START_RUNS)
+def expect(request: HttpRequest) -> HttpResponse:
+    """Put on record that a rule's night is in order, however unusual."""
+    rule = AdvancementRule.objects.filter(pk=request.POST.get("rule", "")).first()
+    try:
+        day = date.fromisoformat(request.POST.get("day", ""))
+    except ValueError:
+        day = None
+    if rule is None or day is None:
+        raise Http404("There is no such night of a rule.")
+    mark_expected(rule.pk, day, by=request.user.get_username())
+    messages.success(request, f"What {rule.pk} did on {day:%-d %b} is marked as expected.")
+    return redirect("console:dashboard")
+
+
+def _chart(counts: Counts, rules: Sequence[AdvancementRule], last: date) -> StackedBars:
+    """Lay out the last thirty days by the rules that moved most, the others as one series."""
+    days = [last - timedelta(days=n) for n in range(SHOWN_DAYS - 1, -1, -1)]
+    titles = {rule.pk: rule.active_version.title for rule in rules if rule.active_version}
+    most = sorted(counts, key=lambda rule: (-sum(counts[rule].values()), rule))
+    series = [(titles.get(rule, rule), [counts[rule].get(day, 0) for day in days]) for rule in most[:_SERIES]]
+    if rest := most[_SERIES:]:
+        series.append(("Other rules", [sum(counts[rule].get(day, 0) for rule in rest) for day in days]))
+    return stacked_bars(days, series)
+
+
+def _ladders(now: datetime) -> list[tuple[LifecycleModel, list[tuple[Tier, int, int]], int]]:
+    """Return each lifecycle model with its tiers, how many sprouts are in each and the change in a day."""
+    counts = count_sprouts()
+    changes = _changes_since(now - timedelta(days=1))
     found = []
     for model in LifecycleModel.objects.filter(archived_at__isnull=True).prefetch_related("tiers"):
-        ladder = [(tier, counts.get((model.pk, tier.slug), 0)) for tier in model.tiers.all()]
-        found.append((model, ladder, sum(count for _, count in ladder)))
+        ladder = [
+            (tier, counts.get((model.pk, tier.slug), 0), changes[model.pk, tier.slug])
+            for tier in model.tiers.all()
+        ]
+        found.append((model, ladder, sum(count for _, count, _ in ladder)))
     return found
+
+
+def _changes_since(start: datetime) -> Counter[tuple[str, str]]:
+    recent = Run.objects.filter(created_at__gte=start - timedelta(days=1)).values("pk")
+    moves = AdvancementEvent.objects.filter(run_id__in=recent, timestamp__gte=start).order_by()
+    changes: Counter[tuple[str, str]] = Counter()
+    for model, from_tier, to_tier, count in moves.values_list(
+        "lifecycle_model_id", "from_tier", "to_tier"
+    ).annotate(count=Count("pk")):
+        changes[model, from_tier] -= count
+        changes[model, to_tier] += count
+    return changes
+
+
+def _freshness(now: datetime) -> list[tuple[Period, float | None, datetime | None]]:
+    """Return for each period the age of its signals in hours, and when they were refreshed."""
+    finished: dict[str, datetime] = {}
+    for refresh in SignalRefresh.objects.order_by("-id")[:20]:
+        for period in refresh.periods:
+            finished.setdefault(period, refresh.finished_at)
+    return [
+        (period, (now - at).total_seconds() / 3600 if (at := finished.get(period)) else None, at)
+        for period in Period
+    ]
+
+
+def _first_steps(context: dict[str, Any]) -> list[tuple[str, bool]]:
+    """Return the steps of a new installation with whether each is done; none once a run was made."""
+    if context["last_run"]:
+        return []
+    has_sprouts = any(total for _, _, total in context["ladders"])
+    signals = any(at for _, _, at in context["freshness"])
+    return [
+        ("sprouts", has_sprouts),
+        ("signals", signals),
+        ("rule", bool(context["rules"])),
+        ("dry-run", Run.objects.filter(dry_run=True).exists()),
+    ]

@@ -1,65 +1,130 @@
-"""Whether all is well: for a supervisor, which asks the process, and for people."""
+"""Health: whether the parts that work by themselves do, and what a person may do about them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
 
 import django.db
+from django.contrib import messages
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django_q.models import Failure, OrmQ, Success
 
-from advancement.database.triggers import missing_triggers
-from advancement.models import SignalRefresh
-from advancement.notifications.outbox import outbox_fault
+from advancement.database.triggers import count_triggers, missing_triggers
+from advancement.ledger.seals import head_of_chain, unsealed_runs
+from advancement.ledger.verify import verify_ledger
+from advancement.models import AdvancementEvent, OutboxMessage, Schedule, Seal, SignalRefresh
+from advancement.models.outbox import OutboxStatus
+from advancement.notifications.outbox import outbox_fault, recipients, try_again
+from advancement.notifications.send import send_test
 from advancement.rights import Right
 from advancement.runs.schedule import next_slot, scheduler_fault
+from advancement.runs.waking import NOTIFICATIONS_CLUSTER, RUNS_CLUSTER, wake_up
 from advancement.views.access import allows
+from advancement.views.paging import count_up_to
+
+# A check of more than that takes longer than somebody should wait for a page.
+MOST_CHECKED: Final = 200_000
+_REFRESHES: Final = 5
+_MESSAGES: Final = 10
 
 
-@never_cache
-@require_safe
-def healthz(request: HttpRequest) -> HttpResponse:
-    """Answer 200 while the process lives."""
-    return HttpResponse("ok", content_type="text/plain")
+@dataclass(frozen=True)
+class Part:
+    """A part that works by itself: what is wrong with it, if anything, and what is usual."""
 
-
-@never_cache
-@require_safe
-def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 503 without a reachable, migrated database; else 200 with `ok` or `degraded` and why."""
-    try:
-        executor = MigrationExecutor(connection)
-        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        if pending:
-            return _unready("the database is not migrated; run manage.py migrate")
-        faults = [_trigger_fault(), scheduler_fault(), outbox_fault()]
-    except django.db.Error:
-        return _unready("the database is not reachable")
-    reasons = [fault for fault in faults if fault]
-    return JsonResponse({"status": "degraded" if reasons else "ok", "reasons": reasons})
+    name: str
+    fault: str | None
+    usual: str
 
 
 @allows(GET=Right.VIEW_RUNS)
 def health(request: HttpRequest) -> HttpResponse:
-    """Show what `/readyz` judges by, part by part."""
-    checks = [
-        ("Scheduler and task clusters", scheduler_fault(), "They look for work every minute."),
-        ("Notifications", outbox_fault(), "Nothing is stuck in the outbox."),
-        ("Audit trail", _trigger_fault(), "Its triggers are in place: no event can be changed or deleted."),
-    ]
+    """Show each part with its state, the newest refreshes, what could not be sent, the seals."""
+    return _page(request)
+
+
+@allows(POST=Right.VIEW_RUNS)
+def check_ledger(request: HttpRequest) -> HttpResponse:
+    """Make every check of the ledger now and show what was found."""
+    events, more = count_up_to(AdvancementEvent.objects.all(), MOST_CHECKED)
+    if more:
+        messages.warning(
+            request,
+            f"There are more than {events:,} events, which takes longer than a page may: "
+            "run manage.py verify_ledger instead.",
+        )
+        return redirect("console:health")
+    return _page(request, verification=verify_ledger())
+
+
+@allows(POST=Right.SEND_NOTIFICATIONS)
+def resend(request: HttpRequest) -> HttpResponse:
+    """Give every message that was given up another chance, now."""
+    again = try_again(OutboxMessage.objects.filter(status=OutboxStatus.FAILED))
+    wake_up(NOTIFICATIONS_CLUSTER)
+    plural = "" if again == 1 else "s"
+    messages.success(request, f"{again:,} notification{plural} will be tried again within a minute.")
+    return redirect("console:health")
+
+
+@allows(POST=Right.SEND_NOTIFICATIONS)
+def try_channels(request: HttpRequest) -> HttpResponse:
+    """Send a test message through every channel and say what became of each."""
+    if not recipients():
+        messages.warning(request, "No channel is configured: set NOTIFY_EMAILS or NOTIFY_WEBHOOK_URL.")
+    for result in send_test():
+        if result.delivered:
+            messages.success(request, f"The test by {result.channel} to {result.recipient} was handed over.")
+        else:
+            messages.error(request, f"The test by {result.channel} to {result.recipient}: {result.error}")
+    return redirect("console:health")
+
+
+def _page(request: HttpRequest, **more: object) -> HttpResponse:
+    failed = OutboxMessage.objects.filter(status=OutboxStatus.FAILED)
+    waiting = dict(OrmQ.objects.order_by().values_list("key").annotate(count=Count("pk")))
     context = {
         "title": "Health",
-        "checks": checks,
-        "refresh": SignalRefresh.objects.order_by("-id").first(),
+        "parts": list(_parts()),
+        "schedule": Schedule.objects.first(),
         "next_slot": next_slot(),
+        "refreshes": SignalRefresh.objects.order_by("-id")[:_REFRESHES],
+        "channels": recipients(),
+        "failed_messages": failed.order_by("-id")[:_MESSAGES],
+        "failed_count": failed.count(),
+        "pending_count": OutboxMessage.objects.filter(status=OutboxStatus.PENDING).count(),
+        "head": head_of_chain(),
+        "newest_seal": Seal.objects.order_by("-number").first(),
+        "unsealed": unsealed_runs().count(),
+        "queues": [(name, waiting.get(name, 0)) for name in ("control", RUNS_CLUSTER, NOTIFICATIONS_CLUSTER)],
+        "tasks_failed": Failure.objects.count(),
+        "last_task": Success.objects.order_by("-stopped").first(),
+        "database": connection.vendor,
+        **more,
     }
     return render(request, "console/health.html", context)
 
 
-def _trigger_fault() -> str | None:
+def _parts() -> Iterator[Part]:
     missing = missing_triggers(connection)
-    return f"triggers missing: {', '.join(missing)}; run manage.py migrate" if missing else None
+    yield Part("Scheduler and task clusters", scheduler_fault(), "They look for work every minute.")
+    yield Part(
+        "Audit trail",
+        f"triggers missing: {', '.join(missing)}; run manage.py migrate" if missing else None,
+        f"All {count_triggers(connection)} triggers are in place: no event can be changed or deleted.",
+    )
+    yield Part("Notifications", outbox_fault(), "Nothing is stuck in the outbox.")
+    yield Part("Database", _database_fault(), "It answers, and its tables are as this version needs them.")
 
 
-def _unready(reason: str) -> JsonResponse:
-    return JsonResponse({"status": "unready", "reasons": [reason]}, status=503)
+def _database_fault() -> str | None:
+    try:
+        executor = MigrationExecutor(connection)
+        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except django.db.Error as error:
+        return f"it does not answer: {error}"
+    return "it is not migrated: run manage.py migrate" if pending else None

@@ -1,6 +1,6 @@
 """Long lists page by page, by the key of the last row shown: as fast on the last page as on the first."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -12,6 +12,7 @@ Row = TypeVar("Row", bound=Model)
 PAGE_SIZE = 50
 # Counting further would cost more than it tells.
 MOST_COUNTED = 10_000
+_LONGEST_KEY = 36
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,15 @@ def page_of(
     *,
     key: str = "pk",
     newest_first: bool = False,
+    parse: Callable[[str], Any] = int,
     size: int = PAGE_SIZE,
 ) -> Page[Row]:
-    """Return the page that the address names with `after` or `before` (a whole number), else the first.
+    """Return the page that the address names with `after` or `before`, else the first.
 
-    `key` is a column of whole numbers that is unique among the rows. Raise Http404 for a broken number.
+    `key` is a column that is unique among the rows, `parse` makes its values from text and raises ValueError
+    where it cannot. Raise Http404 for a key that cannot be.
     """
-    after, before = _number(request, "after"), _number(request, "before")
+    after, before = _given(request, "after", parse), _given(request, "before", parse)
     up, down = ("lt", "gt") if newest_first else ("gt", "lt")
     sign = "-" if newest_first else ""
     if before is not None:
@@ -68,10 +71,13 @@ def _key(rows: Sequence[Any], key: str, index: int) -> str | None:
     return str(getattr(rows[index], key)) if rows else None
 
 
-def _number(request: HttpRequest, name: str) -> int | None:
-    text = request.GET.get(name)
+def _given(request: HttpRequest, name: str, parse: Callable[[str], Any]) -> Any:
+    text = request.GET.get(name, "")
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise Http404(f"The address names a page that cannot be: {name} must be a whole number.")
-    return int(text)
+    try:
+        if len(text) > _LONGEST_KEY:
+            raise ValueError
+        return parse(text)
+    except ValueError:
+        raise Http404(f"The address names a page that cannot be: {name} is broken.") from None

@@ -23,6 +23,7 @@ class Place:
     icon: str
     address: str
     current: bool
+    key: str
     waiting: str = ""
 
 
@@ -36,6 +37,11 @@ class Console:
     def navigation(self) -> list[Place]:
         """The places that whoever is signed in may go to."""
         return list(self._places())
+
+    @property
+    def keys(self) -> list[tuple[str, Place]]:
+        """The letters that lead to the places after a `g`."""
+        return [(place.key, place) for place in self.navigation]
 
     @cached_property
     def zone(self) -> str:
@@ -70,26 +76,28 @@ class Console:
         user = getattr(self._request, "user", AnonymousUser())
         if not (user.is_authenticated and user.is_staff):
             return
-        yield self._place("Dashboard", "dash", "console:dashboard")
-        for label, icon, name, right in _PLACES:
+        yield self._place("Dashboard", "dash", "console:dashboard", "d")
+        for label, icon, name, key, right in _PLACES:
             if may(user, right):
                 waits = f"{self.held_runs} held" if label == "Runs" and self.held_runs else ""
-                yield self._place(label, icon, name, waits)
+                yield self._place(label, icon, name, key, waits)
 
-    def _place(self, label: str, icon: str, name: str, waiting: str = "") -> Place:
+    def _place(self, label: str, icon: str, name: str, key: str, waiting: str = "") -> Place:
         address = reverse(name)
         path = self._request.path
         current = path == address if name == "console:dashboard" else path.startswith(address)
-        return Place(label, icon, address, current, waiting)
+        # Rollbacks are runs, with an address of their own.
+        current = current or (name == "console:runs" and path.startswith(reverse("console:rollback")))
+        return Place(label, icon, address, current, key, waiting)
 
 
 _PLACES = (
-    ("Advancement rules", "rules", "console:rules", Right.VIEW_RULES),
-    ("Runs", "runs", "console:runs", Right.VIEW_RUNS),
-    ("Events", "events", "admin:advancement_advancementevent_changelist", Right.VIEW_EVENTS),
-    ("Sprouts", "sprouts", "admin:advancement_sprout_changelist", Right.VIEW_SPROUTS),
-    ("Lifecycle models", "models", "admin:advancement_lifecyclemodel_changelist", Right.VIEW_LIFECYCLES),
-    ("Health", "health", "console:health", Right.VIEW_RUNS),
+    ("Advancement rules", "rules", "console:rules", "a", Right.VIEW_RULES),
+    ("Runs", "runs", "console:runs", "r", Right.VIEW_RUNS),
+    ("Events", "events", "console:events", "e", Right.VIEW_EVENTS),
+    ("Sprouts", "sprouts", "console:sprouts", "s", Right.VIEW_SPROUTS),
+    ("Lifecycle models", "models", "console:lifecycles", "l", Right.VIEW_LIFECYCLES),
+    ("Health", "health", "console:health", "h", Right.VIEW_RUNS),
 )
 
 

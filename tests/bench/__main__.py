@@ -2,7 +2,8 @@
 
 Every round measures the floor and each batch size in turn, each on a fresh copy of the same database;
 the ratio is taken within the round and the median of the rounds is printed, since machines are noisy.
-`python -m tests.bench ledger` measures sealing and verifying.
+`python -m tests.bench ledger` measures sealing and verifying, `python -m tests.bench preview` the live
+preview of a rule.
 """
 
 import os
@@ -24,6 +25,10 @@ def main() -> None:
 
     if sys.argv[1:2] == ["ledger"]:
         from tests.bench.ledger import main as measure
+
+        del sys.argv[1]
+    elif sys.argv[1:2] == ["preview"]:
+        from tests.bench.preview import main as measure
 
         del sys.argv[1]
     else:

@@ -36,7 +36,9 @@ def _use(name: str) -> None:
 
 
 @contextlib.contextmanager
-def planted(sprouts: int, share: float, *, advanced: bool = False) -> Iterator[Callable[[], None]]:
+def planted(
+    sprouts: int, share: float, *, advanced: bool = False, crowd: float = 0.0
+) -> Iterator[Callable[[], None]]:
     """Plant a grove, on request with a run applied; yields what makes a fresh copy and connects to it."""
     maintenance = connection.settings_dict["NAME"]
     directory = Path(tempfile.mkdtemp(prefix="grove-bench-"))
@@ -64,7 +66,9 @@ def planted(sprouts: int, share: float, *, advanced: bool = False) -> Iterator[C
     _use(str(directory / BASE) if sqlite else BASE)
     connection.close()
     # In a process of its own, so that what planting needs does not count as the engine's memory.
-    planting = multiprocessing.get_context("fork").Process(target=_plant, args=(sprouts, share, advanced))
+    planting = multiprocessing.get_context("fork").Process(
+        target=_plant, args=(sprouts, share, advanced, crowd)
+    )
     planting.start()
     planting.join()
     assert planting.exitcode == 0
@@ -77,9 +81,9 @@ def planted(sprouts: int, share: float, *, advanced: bool = False) -> Iterator[C
         shutil.rmtree(directory)
 
 
-def _plant(sprouts: int, share: float, advanced: bool) -> None:
+def _plant(sprouts: int, share: float, advanced: bool, crowd: float) -> None:
     call_command("migrate", verbosity=0)
-    planting.plant(sprouts, share)
+    planting.plant(sprouts, share, crowd=crowd)
     if advanced:
         run_engine(1000)
         with connection.cursor() as cursor:

@@ -25,6 +25,7 @@ MODELS: Final = {
 }
 LAST_TIER: Final = {"botanical": "grove", "academic": "classic"}
 TOP: Final = 1_000_000
+CROWDED: Final = ("botanical", "sprout")
 _START: Final = datetime(2025, 1, 1, tzinfo=UTC)
 _SPROUT_COLUMNS: Final = (
     "id", "title", "lifecycle_model_id", "tier", "initial_tier", "revision", "tier_updated_at", "created_at",
@@ -59,15 +60,15 @@ def _rule(model: str, tier: str, following: str, number: int, share: float) -> R
     )
 
 
-def plant(sprouts: int, share: float, seed: int = 1) -> None:
-    """Fill an empty, migrated database."""
+def plant(sprouts: int, share: float, seed: int = 1, crowd: float = 0.0) -> None:
+    """Fill an empty, migrated database; `crowd` of the sprouts are put into the tier `CROWDED`."""
     academic = LifecycleModel.objects.create(slug="academic", label="Academic")
     for position, slug in enumerate((*MODELS["academic"], LAST_TIER["academic"])):
         Tier.objects.create(lifecycle_model=academic, slug=slug, label=slug.title(), position=position)
     save_rules(rules(share), by="bench")
     chance = random.Random(seed)
     ids = [uuid.UUID(int=chance.getrandbits(128), version=4) for _ in range(sprouts)]
-    _load("sprouts", _SPROUT_COLUMNS, _sprout_rows(ids, chance))
+    _load("sprouts", _SPROUT_COLUMNS, _sprout_rows(ids, chance, crowd))
     _load("signal_aggregations", _SIGNAL_COLUMNS, _signal_rows(ids, chance))
     now = database_now()
     SignalRefresh.objects.create(
@@ -77,10 +78,10 @@ def plant(sprouts: int, share: float, seed: int = 1) -> None:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
 
 
-def _sprout_rows(ids: list[uuid.UUID], chance: random.Random) -> Iterator[tuple[Any, ...]]:
+def _sprout_rows(ids: list[uuid.UUID], chance: random.Random, crowd: float) -> Iterator[tuple[Any, ...]]:
     pairs = [(model, tier) for model, tiers in MODELS.items() for tier in tiers]
     for number, key in enumerate(ids):
-        model, tier = chance.choice(pairs)
+        model, tier = CROWDED if crowd and chance.random() < crowd else chance.choice(pairs)
         since = _START + timedelta(minutes=number % 100_000)
         yield (key, f"notes/{number:07d}.md", model, tier, tier, 0, since, since)
 

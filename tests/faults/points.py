@@ -40,7 +40,7 @@ POINTS: Final = (
     "advancement.runs.work:announce",
     "advancement.runs.work:seal_ended_runs",
     "advancement.runs.decisions:_decide",
-    "advancement.runs.decisions:_strike",
+    "advancement.runs.decisions:_drop_struck",
     # plan
     "advancement.runs.work:make_plan",
     "advancement.evaluation.plan:prepare_planning",

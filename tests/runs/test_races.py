@@ -10,8 +10,16 @@ import pytest
 from django.db.models import F
 
 from advancement.holds import set_hold
-from advancement.models import AdvancementEvent, AdvancementRule, LeftOut, Run, SignalAggregation, Sprout
-from advancement.rulebook import archive_rule, save_rules
+from advancement.models import (
+    AdvancementEvent,
+    AdvancementRule,
+    LeftOut,
+    RuleVersion,
+    Run,
+    SignalAggregation,
+    Sprout,
+)
+from advancement.rulebook import NewerVersion, archive_rule, save_draft, save_rules
 from advancement.runs.lease import take_lease
 from advancement.runs.work import work_on
 from tests.criteria.cast import make_rule
@@ -263,3 +271,20 @@ def test_rules_saved_in_different_orders_at_once_are_all_saved(beside: Beside) -
     for future in saving:
         future.result(60)
     assert AdvancementRule.objects.filter(active_version__isnull=False).count() == len(slugs)
+
+
+@needs_postgresql
+def test_of_several_who_save_a_draft_on_the_same_version_all_but_one_are_told(beside: Beside) -> None:
+    add_rule("citations >= 3")
+    barrier = Barrier(8)
+
+    def save(threshold: int) -> int | str:
+        barrier.wait(30)
+        try:
+            return save_draft(make_rule(f"citations >= {threshold}"), by="x", based_on=1).number
+        except NewerVersion as newer:
+            return f"told of {newer.version.number}"
+
+    saving = [beside(lambda n=n: save(n)) for n in range(10, 18)]  # type: ignore[misc]
+    assert sorted(str(future.result(60)) for future in saving) == ["2"] + ["told of 2"] * 7
+    assert list(RuleVersion.objects.order_by("number").values_list("number", flat=True)) == [1, 2]

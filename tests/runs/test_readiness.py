@@ -76,7 +76,7 @@ def test_a_database_that_does_not_answer_is_not_ready(
     client: Client, monkeypatch: pytest.MonkeyPatch, elsewhere: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(
-        "advancement.views.health.connection", ConnectionHandler({"default": elsewhere})["default"]
+        "advancement.views.probes.connection", ConnectionHandler({"default": elsewhere})["default"]
     )
     assert unready(client) == "the database is not reachable"
 

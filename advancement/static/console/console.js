@@ -9,7 +9,7 @@
   }
 
   // Buttons that need this script are hidden without it.
-  const reveal = (root) => root.querySelectorAll(".theme-toggle, [data-copy]").forEach((button) => { button.hidden = false; });
+  const reveal = (root) => root.querySelectorAll(".theme-toggle, [data-copy], [data-check-all], button[data-dialog]").forEach((button) => { button.hidden = false; });
   reveal(document);
   document.addEventListener("htmx:load", (event) => reveal(event.detail.elt));
 
@@ -34,6 +34,35 @@
     }
   });
 
+  // Dialogs: opened by what names them; the same link leads to a page where there is no script.
+  function open(name) {
+    const dialog = document.getElementById(name);
+    if (!dialog || dialog.open) return false;
+    dialog.showModal();
+    return true;
+  }
+
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-dialog]");
+    if (opener && !event.ctrlKey && !event.metaKey && open(opener.dataset.dialog)) event.preventDefault();
+    if (event.target.matches("dialog.palette")) event.target.close();
+  });
+
+  // Keys: / searches, ? shows the keys, g and a letter go to a place. Not while somebody types.
+  let going = 0;
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.target.closest("input, select, textarea, [contenteditable]") || document.querySelector("dialog[open]")) return;
+    if (event.key === "/" && open("palette")) { event.preventDefault(); return; }
+    if (event.key === "?" && open("shortcuts")) return;
+    if (event.key === "g") { going = Date.now(); return; }
+    if (Date.now() - going < 1500) {
+      going = 0;
+      const place = document.querySelector(`.sidebar .nav a[data-key="${CSS.escape(event.key)}"]`);
+      if (place) place.click();
+    }
+  });
+
   // One box that ticks all boxes of a table.
   document.addEventListener("change", (event) => {
     const all = event.target.closest("[data-check-all]");
@@ -45,6 +74,46 @@
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-auto-submit]");
     if (form) form.requestSubmit();
+  });
+
+  // What was wrong with a field is judged anew once it changes.
+  document.addEventListener("input", (event) => event.target.removeAttribute("aria-invalid"));
+
+  // What follows a form, such as its preview, takes an answer only while the form is as it was sent.
+  // Aborting the request instead would log an error, and the server would work on all the same.
+  const editions = new WeakMap();
+  const touch = (form) => { if (form) editions.set(form, (editions.get(form) ?? 0) + 1); };
+  document.addEventListener("input", (event) => touch(event.target.closest("form")));
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const follower = event.detail.elt.closest("[data-follows]");
+    const form = follower && document.getElementById(follower.dataset.follows);
+    if (form) event.detail.xhr.followed = { form, edition: editions.get(form) };
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const followed = event.detail.xhr.followed;
+    if (!followed) touch(event.detail.target.closest("form"));
+    else if (followed.edition !== editions.get(followed.form)) event.detail.shouldSwap = false;
+  });
+
+  // What somebody opened or closed stays so when its part of the page is replaced.
+  const opened = new Map();
+  document.addEventListener("toggle", (event) => { if (event.target.matches("details[id]")) opened.set(event.target.id, event.target.open); }, true);
+  document.addEventListener("htmx:load", (event) => event.detail.elt.parentElement?.querySelectorAll("details[id]").forEach((details) => { details.open = opened.get(details.id) ?? details.open; }));
+
+  // A form that was changed and not sent asks before it is left.
+  let unsent = null;
+  document.addEventListener("input", (event) => { if (event.target.form?.matches("[data-keep]")) unsent = event.target.form; });
+  document.addEventListener("submit", () => { unsent = null; });
+  window.addEventListener("beforeunload", (event) => { if (unsent?.isConnected) event.preventDefault(); });
+
+  // Lists with the newest last show their end, unless somebody scrolled back in them.
+  const toEnd = (list) => { list.scrollTop = list.scrollHeight; };
+  document.querySelectorAll("[data-newest-last]").forEach(toEnd);
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const list = event.detail.target;
+    if (!list.matches?.("[data-newest-last]")) return;
+    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 24;
+    if (atEnd) setTimeout(() => toEnd(list));
   });
 
   document.addEventListener("htmx:sendError", () => say("The console cannot be reached. What is shown may be old."));

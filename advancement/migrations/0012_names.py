@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('advancement', '0008_roles'),
+        ('advancement', '0011_uploads'),
     ]
 
     operations = [

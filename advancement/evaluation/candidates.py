@@ -1,0 +1,104 @@
+"""The sprouts that one rule looks at, in the form in which a preview reads them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from advancement.criteria.rules import Lifecycles, RuleDefinition
+from advancement.criteria.validation import Problem, check_rule
+from advancement.database.sampling import sampled
+from advancement.evaluation.compile import CompiledRule, SignalValues, with_signals
+from advancement.models import Sprout
+from advancement.rulebook import RulesRefused
+
+# A lifecycle model and one of its tiers.
+Place = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The sprouts of a lifecycle model and tier, with the values that rules test.
+
+    `key` names the id of a row's sprout. `total` is how many there are where the rows are a sample of
+    them, else None.
+    """
+
+    rows: "QuerySet[Any]"
+    values: SignalValues
+    key: str = "id"
+    total: int | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether these are all candidates."""
+        return self.total is None
+
+    def compiled(self, definition: RuleDefinition) -> CompiledRule:
+        """Return a rule as expressions over these rows."""
+        return CompiledRule(definition, self.values)
+
+    def extrapolated(self, number: int, of: int) -> int:
+        """Return how many of all candidates a number of these rows stands for; `of` is how many rows."""
+        return number if self.total is None else round(self.total * number / max(of, 1))
+
+
+def place_of(definition: RuleDefinition) -> Place:
+    """Return the lifecycle model and the tier that a rule looks at."""
+    return definition.lifecycle_model, definition.from_tier
+
+
+def stored_candidates(place: Place, as_of: datetime, using: str) -> Candidates:
+    """Return the sprouts of a model and tier, straight from the tables."""
+    return Candidates(with_signals(sprouts_in(place, using)).order_by(), SignalValues(as_of))
+
+
+def sampled_candidates(place: Place, as_of: datetime, size: int, total: int, using: str) -> Candidates:
+    """Return about `size` of the sprouts of a model and tier, of which there are `total`; PostgreSQL only."""
+    part = sampled(sprouts_in(place, using), size / total)
+    return Candidates(with_signals(part).order_by(), SignalValues(as_of), total=total)
+
+
+def sprouts_in(place: Place, using: str) -> "QuerySet[Sprout]":
+    """Return the sprouts of a lifecycle model and tier."""
+    model, tier = place
+    return Sprout.objects.using(using).filter(lifecycle_model=model, tier=tier)
+
+
+def require_readable(definition: RuleDefinition, ladders: Lifecycles) -> None:
+    """Raise RulesRefused unless it can be said what meets a rule, saved or not, enabled or not.
+
+    Its model, from tier, logic and criteria must be valid; how it is called and where it leads does not
+    matter here.
+    """
+    if problems := _unreadable(definition, ladders):
+        raise RulesRefused(problems)
+
+
+def is_readable(definition: RuleDefinition, ladders: Lifecycles) -> bool:
+    """Say whether it can be said what meets a rule; see `require_readable`."""
+    return not _unreadable(definition, ladders)
+
+
+def _unreadable(definition: RuleDefinition, ladders: Lifecycles) -> list[Problem]:
+    problems = check_rule(definition, ladders)
+    return [problem for problem in problems if problem.blocks == "saving" and _matters(problem.field or "")]
+
+
+def _matters(field: str) -> bool:
+    return field in {"lifecycle_model", "from_tier", "logic"} or field.startswith("criteria")
+
+
+def named(
+    definition: RuleDefinition, keys: Iterable[Any], as_of: datetime, using: str
+) -> dict[Any, tuple[str, list[dict[str, Any]]]]:
+    """Return title and evidence of a few sprouts, by id."""
+    wanted = set(keys)
+    if not wanted:
+        return {}
+    sprouts = with_signals(Sprout.objects.using(using).filter(pk__in=wanted))
+    rule = CompiledRule(definition, SignalValues(as_of))
+    rows = sprouts.values_list("id", "title", rule.evidence())
+    return {key: (title, evidence) for key, title, evidence in rows}

@@ -1,0 +1,77 @@
+"""The filter of the list of events; every part of it stands in the address."""
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from advancement.models import AdvancementEvent, AdvancementRule
+from advancement.models.events import AdvancementEventType
+
+_TYPES = [
+    ("", "All"),
+    (AdvancementEventType.AUTO_ADVANCEMENT, "Advanced by a rule"),
+    (AdvancementEventType.MANUAL_OVERRIDE, "Set by hand"),
+    (AdvancementEventType.BULK_ROLLBACK, "Rolled back"),
+]
+
+
+class EventFilter(forms.Form):
+    """Which events are shown; days are days of the zone in which times are shown."""
+
+    rule = forms.CharField(required=False, max_length=100)
+    run = forms.IntegerField(
+        required=False, min_value=1, max_value=2**62, error_messages={"invalid": "Run is a number."}
+    )
+    type = forms.ChoiceField(required=False, choices=_TYPES)
+    operator = forms.CharField(required=False, max_length=150)
+    sprout = forms.UUIDField(
+        required=False, error_messages={"invalid": "Sprout is an id, as in its address."}
+    )
+    since = forms.DateField(required=False)
+    until = forms.DateField(required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a range that is turned around."""
+        values = super().clean() or {}
+        since, until = values.get("since"), values.get("until")
+        if since and until and until < since:
+            self.add_error("until", "The last day is before the first one.")
+        return values
+
+    @property
+    def rules(self) -> list[str]:
+        """The rules to choose from, archived ones included."""
+        return list(AdvancementRule.objects.order_by("pk").values_list("pk", flat=True))
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is asked for."""
+        return any(self.data.get(name) for name in self.fields)
+
+    def events(self) -> "QuerySet[AdvancementEvent]":
+        """Return the events that were asked for; a part that makes no sense is left out."""
+        self.is_valid()
+        asked = self.cleaned_data
+        events = AdvancementEvent.objects.all()
+        columns = {
+            "rule": "rule_id",
+            "run": "run_id",
+            "type": "event_type",
+            "operator": "operator_id",
+            "sprout": "sprout_id",
+        }
+        for name, column in columns.items():
+            if asked.get(name):
+                events = events.filter(**{column: asked[name]})
+        if asked.get("since"):
+            events = events.filter(timestamp__gte=_midnight(asked["since"]))
+        if asked.get("until"):
+            events = events.filter(timestamp__lt=_midnight(asked["until"] + timedelta(days=1)))
+        return events
+
+
+def _midnight(day: Any) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))

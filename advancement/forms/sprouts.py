@@ -1,0 +1,101 @@
+"""Forms about sprouts: the filter of their list, an override, a hold."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+
+from advancement.models import Hold, LifecycleModel, Sprout, Tier
+
+# Days; "" means until somebody releases it.
+HOLD_CHOICES: Final = [("14", "14 days"), ("30", "30 days"), ("90", "90 days"), ("", "until it is released")]
+NO_HOLD: Final = ("none", "no hold")
+
+
+class SproutFilter(forms.Form):
+    """Which sprouts are shown: a part of the title or an id, model, tier, on hold."""
+
+    q = forms.CharField(required=False, max_length=200, strip=True)
+    model = forms.CharField(required=False, max_length=100)
+    tier = forms.CharField(required=False, max_length=100)
+    held = forms.BooleanField(required=False)
+
+    @property
+    def models(self) -> list[LifecycleModel]:
+        """The lifecycle models to choose from."""
+        return list(LifecycleModel.objects.order_by("label"))
+
+    @property
+    def tiers(self) -> list[Tier]:
+        """The tiers to choose from, each slug once."""
+        tiers = Tier.objects.order_by("lifecycle_model", "position")
+        return list({tier.slug: tier for tier in reversed(tiers)}.values())[::-1]
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is asked for."""
+        return any(self.data.get(name) for name in self.fields)
+
+    def sprouts(self) -> "QuerySet[Sprout]":
+        """Return the sprouts that were asked for."""
+        self.is_valid()
+        asked, sprouts = self.cleaned_data, Sprout.objects.all()
+        if text := asked.get("q"):
+            wanted = _uuid(text)
+            sprouts = sprouts.filter(pk=wanted) if wanted else sprouts.filter(title__icontains=text)
+        if asked.get("model"):
+            sprouts = sprouts.filter(lifecycle_model=asked["model"])
+        if asked.get("tier"):
+            sprouts = sprouts.filter(tier=asked["tier"])
+        if asked.get("held"):
+            sprouts = sprouts.filter(
+                Exists(Hold.objects.in_force(timezone.now()).filter(sprout=OuterRef("pk")))
+            )
+        return sprouts
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+class ReasonForm(forms.Form):
+    """A reason, which everything that a person does to a sprout needs."""
+
+    reason = forms.CharField(
+        max_length=2_000, error_messages={"required": "Say why: the reason is kept with what you do."}
+    )
+
+
+class HoldForm(ReasonForm):
+    """A hold: why and for how long."""
+
+    days = forms.ChoiceField(required=False, choices=HOLD_CHOICES)
+
+    @property
+    def until(self) -> datetime | None:
+        """When the hold ends; None: when somebody releases it."""
+        return hold_end(self.cleaned_data["days"])
+
+
+class OverrideForm(ReasonForm):
+    """A tier set by hand, and whether automation leaves the sprout alone afterwards."""
+
+    tier = forms.CharField(max_length=100, error_messages={"required": "Choose the tier to move it to."})
+    days = forms.ChoiceField(required=False, choices=[*HOLD_CHOICES, NO_HOLD])
+
+    @property
+    def hold(self) -> dict[str, Any]:
+        """The hold in the words of `override_tier`."""
+        days = self.cleaned_data["days"]
+        return {"hold": days != NO_HOLD[0], "hold_until": None if days == NO_HOLD[0] else hold_end(days)}
+
+
+def hold_end(days: str) -> datetime | None:
+    """Return the end of a hold of so many days from now; None for one without an end."""
+    return timezone.now() + timedelta(days=int(days)) if days else None

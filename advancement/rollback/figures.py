@@ -1,0 +1,126 @@
+"""The figures of a rollback's plan: what it moves where, what was struck out of it, what it leaves alone."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+from django.core.cache import cache
+from django.db.models import Count, Q
+
+from advancement.models import AdvancementRule, Run
+from advancement.rollback.rules import rules_rolled_back
+from advancement.rollback.scope import events_in_scope
+
+# From so many moves on, what takes a look at each of their events is remembered: a plan does not change.
+_MANY: Final = 2_000
+_REMEMBERED: Final = timedelta(hours=12)
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where sprouts come to stand, and how many; `model` is empty where the slug alone says it."""
+
+    model: str
+    tier: str
+    sprouts: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A plan in numbers. A step is one event taken back; a sprout may take several.
+
+    `struck` and `struck_steps` are what a reviewer has struck out; `unwound` are those of `steps` that lie
+    outside the scope.
+    """
+
+    steps: int
+    sprouts: int
+    struck_steps: int
+    struck: int
+    destinations: Sequence[Destination]
+    left_out: dict[str, int]
+    unwound: int
+
+    @property
+    def chosen(self) -> int:
+        """How many sprouts would move."""
+        return self.sprouts - self.struck
+
+    @property
+    def in_scope(self) -> int:
+        """How many events the rollback is about, all buckets together."""
+        return self.steps - self.unwound + sum(self.left_out.values())
+
+
+def figures_of(run: Run, *, ambiguous: Collection[str] = (), using: str = "default") -> Figures:
+    """Return the figures of a rollback's plan, as it is reviewed at this moment.
+
+    Destinations are told apart by lifecycle model where a tier's slug is `ambiguous`.
+    """
+    moves = run.moves.using(using).order_by()
+    groups = ["from_tier", "to_tier", "struck"]
+    if ambiguous and moves.filter(to_tier__in=ambiguous).exists():
+        groups.append("reverses_event__lifecycle_model_id")
+    counted = list(moves.values(*groups).annotate(steps=Count("position"), sprouts=_first_steps()))
+    struck = [line for line in counted if line["struck"]]
+    left_out = run.left_out.using(using).order_by().values_list("bucket").annotate(count=Count("id"))
+    return Figures(
+        steps=sum(line["steps"] for line in counted),
+        sprouts=sum(line["sprouts"] for line in counted),
+        struck_steps=sum(line["steps"] for line in struck),
+        struck=sum(line["sprouts"] for line in struck),
+        destinations=_destinations(counted),
+        left_out=dict(left_out.values_list("bucket", "count")),
+        unwound=_remembered(run, "unwound", partial(_unwound, run, using), using) if run.unwind else 0,
+    )
+
+
+def _first_steps() -> Count:
+    return Count("position", filter=Q(step=1))
+
+
+def _destinations(counted: Sequence[dict[str, object]]) -> list[Destination]:
+    """Return where the chosen sprouts end, the most first: a later step leads on from where one had led."""
+    ending: Counter[tuple[str, str]] = Counter()
+    for line in counted:
+        if line["struck"]:
+            continue
+        model = str(line.get("reverses_event__lifecycle_model_id", ""))
+        steps, sprouts = int(str(line["steps"])), int(str(line["sprouts"]))
+        ending[model, str(line["to_tier"])] += steps
+        ending[model, str(line["from_tier"])] -= steps - sprouts
+    return [Destination(model, tier, number) for (model, tier), number in ending.most_common() if number]
+
+
+def rules_to_disable(run: Run, *, using: str = "default") -> list[AdvancementRule]:
+    """Return the rules that a rollback can be asked to disable, read with the versions that name them.
+
+    That is the rule in its scope, or without one every rule whose advancements its plan takes back.
+    """
+    slugs: Any = [run.scope_rule_id]
+    if not run.scope_rule_id:
+        named = run.moves.using(using).filter(struck=False).order_by().values("reverses_event__rule_id")
+        many = run.moves_planned >= _MANY
+        slugs = _remembered(run, "rules", partial(rules_rolled_back, run, using), using) if many else named
+    rules = AdvancementRule.objects.using(using).filter(pk__in=slugs).order_by("pk")
+    return list(rules.select_related("active_version", "draft_version"))
+
+
+def _remembered(run: Run, what: str, look: Callable[[], Any], using: str) -> Any:
+    """Return what looks at each event of a plan, of a large one as it was found before."""
+    if run.moves_planned < _MANY:
+        return look()
+    key = f"rollback-{what}-{using}-{run.pk}-{run.digest}-{run.review_revision}"
+    if (known := cache.get(key)) is None:
+        known = look()
+        cache.set(key, known, _REMEMBERED.total_seconds())
+    return known
+
+
+def _unwound(run: Run, using: str) -> int:
+    moves = run.moves.using(using).order_by()
+    within = events_in_scope(run, using).filter(pk__in=moves.values("reverses_event"))
+    return moves.count() - within.count()

@@ -1,0 +1,135 @@
+"""How far a run has got and what it waits for, for people who watch it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import QuerySet
+
+from advancement.database.clock import database_now
+from advancement.models import AdvancementEvent, LeftOut, Run
+from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
+from advancement.runs.lease import UNFINISHED
+from advancement.runs.schedule import scheduler_fault
+from advancement.runs.waking import RUNS_CLUSTER
+
+# A cluster that is awake takes a run up within a second or two.
+PATIENCE: Final = timedelta(seconds=10)
+# The speed is that of the newest moves, so that an interruption is soon forgotten.
+_RECENT: Final = 2_000
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The moves of a run's plan: how many there are, how many are dealt with, how many of those skipped.
+
+    What was struck out of the plan is no part of it. `rate` is in moves a second, None when unknown.
+    """
+
+    done: int
+    total: int
+    skipped: int
+    rate: float | None
+    batch: int
+    batches: int
+
+    @property
+    def made(self) -> int:
+        """Moves that were made."""
+        return self.done - self.skipped
+
+    @property
+    def left(self) -> int:
+        """Moves that nobody has come to."""
+        return self.total - self.done
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest takes at this rate; None when unknown."""
+        return self.left / self.rate if self.rate and self.left else None
+
+
+def unfinished(run: Run) -> bool:
+    """Whether a worker has something to do about the run, now or when its turn comes."""
+    return run.status in UNFINISHED and not (run.dry_run and run.status != RunStatus.PLANNING)
+
+
+def standing_of(run: Run, *, using: str = "default") -> Standing:
+    """Return how far a run has got."""
+    done = run.cursor
+    if run.moves_struck and run.cursor:  # what was struck left gaps among the positions
+        done = run.moves.using(using).filter(position__lte=run.cursor).count()
+    return Standing(
+        done=done,
+        total=run.moves_planned - run.moves_struck,
+        skipped=counted_skipped(run, using),
+        rate=_rate(run, using) if run.status == RunStatus.APPLYING else None,
+        batch=min(run.cursor // run.batch_size + 1, _batches(run)),
+        batches=_batches(run),
+    )
+
+
+def counted_skipped(run: Run, using: str = "default") -> int:
+    """Return how many moves were skipped as the plan was applied; those struck out of it before are not."""
+    if not run.cursor:
+        return 0
+    skipped = run.skipped
+    if run.status != RunStatus.SUCCEEDED:  # it is kept at the end
+        skipped = LeftOut.objects.using(using).filter(run=run.pk, bucket=LeftOutBucket.SKIPPED).count()
+    # What was struck out of an advancement's plan stands among them.
+    return skipped - (run.moves_struck if run.kind == RunKind.ADVANCEMENT else 0)
+
+
+def waits_because(run: Run, *, using: str = "default") -> str | None:
+    """Return why a run that has work to do does not go on, and what to do about it; None when it does."""
+    if not unfinished(run):
+        return None
+    now = database_now(using)
+    if run.lease_expires_at is not None and run.lease_expires_at >= now:
+        other = _others(run, using).filter(status=RunStatus.APPLYING).first()
+        if other and run.status in {RunStatus.PLANNED, RunStatus.APPROVED}:
+            return f"It waits for run {other.pk}, which is being applied: one run at a time moves sprouts."
+        return None
+    if run.lease_expires_at is not None:
+        return (
+            "Its worker has not been heard of for longer than its lease. Within a minute the cluster "
+            f"{RUNS_CLUSTER} takes it up where it stopped, if it is running."
+        )
+    since = run.decided_at if run.status == RunStatus.APPROVED else run.created_at
+    if since is None or now - since <= PATIENCE:
+        return None
+    return _nobody_took_it(run, now, using)
+
+
+def _nobody_took_it(run: Run, now: datetime, using: str) -> str:
+    if busy := _others(run, using).filter(lease_expires_at__gte=now, status__in=UNFINISHED).first():
+        return f"The cluster {RUNS_CLUSTER} works on run {busy.pk}; this one comes after it."
+    if fault := scheduler_fault(using=using):
+        return f"No task cluster answers: {fault}. manage.py console starts all of them."
+    return (
+        f"Nobody has taken it up yet. See that the cluster {RUNS_CLUSTER} runs "
+        f"(Q_CLUSTER_NAME={RUNS_CLUSTER} manage.py qcluster, or manage.py console for all)."
+    )
+
+
+def _others(run: Run, using: str) -> "QuerySet[Run]":
+    runs = Run.objects.using(using).exclude(pk=run.pk).exclude(kind=RunKind.OVERRIDE)
+    return runs.order_by("id")
+
+
+def _batches(run: Run) -> int:
+    return -(-run.moves_planned // run.batch_size)
+
+
+def _rate(run: Run, using: str) -> float | None:
+    events = AdvancementEvent.objects.using(using).filter(run_id=run.pk).order_by("-id")
+    times = events.values_list("timestamp", flat=True)
+    newest = times.first()
+    count = min(run.cursor, _RECENT)
+    earlier = times[count - 1 : count].first() if count else None
+    if newest is None:
+        return None
+    if earlier is None:  # some were skipped
+        earlier = times.last()
+    seconds = (newest - earlier).total_seconds() if earlier else 0.0
+    return count / seconds if seconds > 0 else None

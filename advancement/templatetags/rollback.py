@@ -1,0 +1,35 @@
+"""Tags and filters of the rollback wizard's templates."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from advancement.models import AdvancementRule
+from advancement.templatetags.console import icon, tier
+
+register = template.Library()
+
+
+@register.filter
+def rule_title(rule: AdvancementRule) -> str:
+    """Return a rule's title; its versions must have been read with it."""
+    version = rule.active_version or rule.draft_version
+    return version.title if version else rule.pk
+
+
+@register.filter
+def at(values: Mapping[str, Any], key: str) -> Any:
+    """Return the value of a key, nothing when there is none."""
+    return values.get(key, "")
+
+
+@register.simple_tag(takes_context=True)
+def tier_path(context: template.Context, model: str, tiers: Sequence[str]) -> SafeString:
+    """Return the way from a tier to another, with those in between."""
+    step = format_html('{}<span class="visually-hidden">to</span>', icon("arrow"))
+    parts = format_html_join(step, "{}", ((tier(context, model, slug),) for slug in tiers))
+    css = "tier-move tier-path" if len(tiers) > 2 else "tier-move"
+    return format_html('<span class="{}">{}</span>', css, parts)

@@ -1,0 +1,87 @@
+"""The TierBadge for other sites: as a picture and as JSON, for anybody who knows a sprout's id."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.cache import get_conditional_response
+from django.views.decorators.http import require_safe
+
+from advancement.badges import TierBadge, tier_badges
+from advancement.models import Sprout
+
+# Seconds that a picture may be shown without asking again; ✨ ends a day after the advancement.
+_MAX_AGE: Final = 300
+# A sans-serif letter of 11 px is about this wide.
+_LETTER: Final = 6.6
+
+
+@require_safe
+def badge_svg(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
+    """Answer with the badge as a picture, its reason as the tooltip."""
+    return _answer(request, sprout_id, _svg)
+
+
+@require_safe
+def badge_json(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
+    """Answer with tier, label, emoji, advanced_at and reason."""
+    return _answer(request, sprout_id, _json)
+
+
+def badge_snippet(request: HttpRequest, sprout_id: UUID) -> dict[str, str]:
+    """Return the address of a sprout's badge and the HTML that shows it; nothing where badges are off."""
+    if not settings.BADGES:
+        return {}
+    address = reverse("badge_svg", args=(sprout_id,))
+    whole = (
+        f"{settings.CONSOLE_URL.rstrip('/')}{address}"
+        if settings.CONSOLE_URL
+        else request.build_absolute_uri(address)
+    )
+    return {
+        "badge_address": address,
+        "badge_html": f'<img src="{whole}" alt="Tier" height="24">',
+    }
+
+
+def _answer(request: HttpRequest, sprout_id: UUID, made: Callable[[TierBadge], HttpResponse]) -> HttpResponse:
+    if not settings.BADGES:
+        raise Http404("Badges are switched off here.")
+    sprout = Sprout.objects.filter(pk=sprout_id).first()
+    if sprout is None:
+        raise Http404(f"There is no sprout {sprout_id}.")
+    response = made(tier_badges([sprout])[sprout_id])
+    response["Cache-Control"] = f"public, max-age={_MAX_AGE}"
+    # Other sites may read it as well as show it.
+    response["Access-Control-Allow-Origin"] = "*"
+    response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    etag = f'"{sha256(response.content).hexdigest()[:32]}"'
+    response["ETag"] = etag
+    return get_conditional_response(request, etag=etag, response=response) or response
+
+
+def _json(badge: TierBadge) -> HttpResponse:
+    fields: dict[str, Any] = {
+        "tier": badge.tier,
+        "label": badge.label,
+        "emoji": badge.emoji,
+        "advanced_at": badge.advanced_at.isoformat() if badge.advanced_at else None,
+        "sparkles": badge.sparkles,
+        "reason": badge.reason,
+    }
+    return JsonResponse(fields, json_dumps_params={"ensure_ascii": False})
+
+
+def _svg(badge: TierBadge) -> HttpResponse:
+    icons = 1 + badge.sparkles
+    text = round(len(badge.label) * _LETTER)
+    picture = render_to_string(
+        "console/badge.svg",
+        {"badge": badge, "width": 20 + text + 18 * icons, "text_at": 28, "sparkle_at": 32 + text},
+    )
+    return HttpResponse(picture, content_type="image/svg+xml; charset=utf-8")

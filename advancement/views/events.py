@@ -1,0 +1,93 @@
+"""The audit trail: a list of events, each event's page, and the list as CSV."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+
+from advancement.criteria.signals import SIGNALS, Period
+from advancement.forms.events import EventFilter
+from advancement.models import AdvancementEvent, RuleVersion, Run, Sprout
+from advancement.rights import Right
+from advancement.views.access import allows
+from advancement.views.csv_export import csv_response, in_chunks
+from advancement.views.paging import count_up_to, page_of
+
+_CSV_COLUMNS = (
+    *(
+        "id",
+        "timestamp",
+        "event_type",
+        "sprout_id",
+        "sprout_title",
+        "lifecycle_model_id",
+        "from_tier",
+        "to_tier",
+    ),
+    *("rule_id", "rule_version", "run_id", "operator_id", "reason", "reverses_id", "revision"),
+)
+
+
+@allows(GET=Right.VIEW_EVENTS)
+def events(request: HttpRequest) -> HttpResponse:
+    """List events, newest first, run by run."""
+    asked = EventFilter(request.GET)
+    found = asked.events()
+    page = page_of(found, request, newest_first=True)
+    shown = [event.pk for event in page.rows]
+    count, more = count_up_to(found)
+    context = {
+        "title": "Events",
+        "form": asked,
+        "page": page,
+        "count": count,
+        "more": more,
+        "runs": Run.objects.in_bulk({event.run_id for event in page.rows}),
+        "reversed": set(
+            AdvancementEvent.objects.filter(reverses__in=shown).values_list("reverses_id", flat=True)
+        ),
+    }
+    return render(request, "console/events.html", context)
+
+
+@allows(GET=Right.VIEW_EVENTS)
+def event(request: HttpRequest, event_id: int) -> HttpResponse:
+    """Show one event: what counted, everything that was known, and what became of it."""
+    found = AdvancementEvent.objects.select_related("reverses").filter(pk=event_id).first()
+    if found is None:
+        raise Http404(f"There is no event {event_id}.")
+    beside = AdvancementEvent.objects.filter(sprout_id=found.sprout_id)
+    context = {
+        "title": found.sprout_title,
+        "here": f"Event {found.pk}",
+        "event": found,
+        "run": Run.objects.filter(pk=found.run_id).first(),
+        "version": RuleVersion.objects.filter(rule=found.rule_id or "", number=found.rule_version or 0)
+        .prefetch_related("criteria")
+        .first(),
+        "sprout": Sprout.objects.filter(pk=found.sprout_id).first(),
+        "reversal": AdvancementEvent.objects.filter(reverses=found).first(),
+        "before": beside.filter(revision__lt=found.revision).order_by("-revision").first(),
+        "after": beside.filter(revision__gt=found.revision).order_by("revision").first(),
+        "snapshot": list(_snapshot(found.signal_values)),
+        "periods": list(Period),
+    }
+    return render(request, "console/event.html", context)
+
+
+@allows(GET=Right.EXPORT_DATA)
+def events_csv(request: HttpRequest) -> HttpResponseBase:
+    """Hand out the events that the address asks for, oldest first."""
+    found = EventFilter(request.GET).events()
+    rows = ([getattr(event, name) for name in _CSV_COLUMNS] for event in in_chunks(found))
+    return csv_response("events.csv", _CSV_COLUMNS, rows)
+
+
+def _snapshot(values: dict[str, Any]) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Yield each signal with its values by period; None is unknown."""
+    for signal in SIGNALS.values():
+        if signal.column is None:
+            yield signal.name, [values.get(signal.name)] * len(Period)
+        else:
+            yield signal.name, [(values.get(period.value) or {}).get(signal.name) for period in Period]

@@ -1,0 +1,93 @@
+"""Lifecycle models: their tiers in order, who uses them, and what may not change."""
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.core.cache import cache
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+
+from advancement.criteria.errors import AdvancementError
+from advancement.ladders import EXAMPLES, load_ladder
+from advancement.models import LifecycleModel, RuleVersion, Sprout, Tier
+from advancement.rights import Right
+from advancement.rulebook import active_versions
+from advancement.views.access import allows
+
+SPROUTS_KEY = "console.sprouts"
+# Seconds; counting a million sprouts is not for every look at a page.
+COUNTED_FOR = 60
+
+
+@dataclass(frozen=True)
+class Use:
+    """A tier and what stands on it: sprouts, and the enabled rules that lead from it or to it."""
+
+    tier: Tier
+    sprouts: int
+    rules: list[RuleVersion]
+
+
+@allows(GET=Right.VIEW_LIFECYCLES)
+def lifecycles(request: HttpRequest) -> HttpResponse:
+    """List the models with their ladders, those that are archived last."""
+    models = list(LifecycleModel.objects.prefetch_related("tiers").order_by("label"))
+    counts, rules = count_sprouts(), active_versions()
+    cards = [
+        (model, [_use(tier, counts, rules) for tier in model.tiers.all()])
+        for model in sorted(models, key=lambda model: (model.archived_at is not None, model.label))
+    ]
+    context = {
+        "title": "Lifecycle models",
+        "cards": [(model, uses, sum(use.sprouts for use in uses)) for model, uses in cards],
+        "examples": [ladder for ladder in EXAMPLES if ladder.slug not in {model.pk for model in models}],
+    }
+    return render(request, "console/lifecycles.html", context)
+
+
+@allows(POST=Right.EDIT_LIFECYCLES)
+def load_example(request: HttpRequest) -> HttpResponse:
+    """Add one of the ladders to start from."""
+    try:
+        model = load_ladder(request.POST.get("example", ""))
+    except AdvancementError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(
+            request, f"The lifecycle model {model.label} is there; sprouts may be imported into it."
+        )
+    return redirect("console:lifecycles")
+
+
+@allows(POST=Right.EDIT_LIFECYCLES)
+def archive_lifecycle(request: HttpRequest, slug: str) -> HttpResponse:
+    """Keep new sprouts out of a model, or let them in again."""
+    model = LifecycleModel.objects.filter(pk=slug).first()
+    if model is None:
+        raise Http404(f"There is no lifecycle model {slug}.")
+    model.archived_at = None if model.archived_at else timezone.now()
+    model.save(update_fields=["archived_at"])
+    said = "is archived: no new sprouts come in" if model.archived_at else "takes new sprouts again"
+    messages.success(request, f"The lifecycle model {model.label} {said}.")
+    return redirect("console:lifecycles")
+
+
+def count_sprouts() -> dict[tuple[str, str], int]:
+    """Return how many sprouts are in each tier, by model and slug, as of a minute ago at most."""
+    return cache.get_or_set(SPROUTS_KEY, _count_sprouts, COUNTED_FOR) or {}
+
+
+def _count_sprouts() -> dict[tuple[str, str], int]:
+    rows = Sprout.objects.order_by().values_list("lifecycle_model", "tier").annotate(count=Count("pk"))
+    return {(model, tier): count for model, tier, count in rows}
+
+
+def _use(tier: Tier, counts: dict[tuple[str, str], int], rules: list[RuleVersion]) -> Use:
+    naming = [
+        rule
+        for rule in rules
+        if rule.lifecycle_model_id == tier.lifecycle_model_id and tier.slug in {rule.from_tier, rule.to_tier}
+    ]
+    return Use(tier, counts.get((tier.lifecycle_model_id, tier.slug), 0), naming)

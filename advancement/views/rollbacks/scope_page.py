@@ -1,0 +1,140 @@
+"""The first step: what is to be taken back, and how much that is."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+
+from advancement.criteria.errors import AdvancementError
+from advancement.models import AdvancementEvent, AdvancementRule, Run
+from advancement.models.runs import RunKind
+from advancement.rights import Right
+from advancement.rollback.scope import RollbackRequest, events_in_scope
+from advancement.views.access import allows
+from advancement.views.paging import MOST_COUNTED, count_up_to
+from advancement.views.rollbacks.planning import MOST_AT_ONCE, make_plan, replace
+from advancement.views.rollbacks.scope_form import AGES, EVERYTHING, Scope, ScopeForm
+from advancement.views.rollbacks.wording import rules_by_slug, scope_address, scope_words, titles
+
+_RUNS_LISTED = 20
+_RANGES = (
+    ("24h", "Last 24 hours", "Recommended: a mistake of last night is in it, older work is not."),
+    ("7d", "Last 7 days", ""),
+    ("30d", "Last 30 days", ""),
+    ("all", "Everything by the rule or in the run, whenever it was", ""),
+    ("between", "From – to", ""),
+)
+
+
+@allows(GET=Right.ROLL_BACK, POST=Right.ROLL_BACK)
+def scope(request: HttpRequest) -> HttpResponse:
+    """Show the form and how many events it finds; POST makes the plan and leads to its review."""
+    form = ScopeForm(request.POST if request.method == "POST" else request.GET)
+    if request.method != "POST":
+        part = bool(getattr(request, "htmx", False))
+        template = "console/parts/rollback_count.html" if part else "console/rollback_scope.html"
+        return render(request, template, _context(form))
+    if form.scope is None:
+        return render(request, "console/rollback_scope.html", _context(form), status=422)
+    count, large = count_up_to(events_in_scope(form.scope.as_run()), MOST_AT_ONCE)
+    if not count:
+        return redirect(_again(form))
+    return _plan(request, form, form.scope, large=large)
+
+
+def _plan(request: HttpRequest, form: ScopeForm, scope: Scope, *, large: bool) -> HttpResponse:
+    by = request.user.get_username()
+    wanted = RollbackRequest(
+        reason="",
+        requested_by=by,
+        rule=scope.rule,
+        run=scope.run,
+        since=scope.since,
+        until=scope.until,
+        dry_run=True,
+    )
+    try:
+        run = make_plan(wanted, at_once=not large)
+    except AdvancementError as error:
+        messages.error(request, str(error))
+        return render(request, "console/rollback_scope.html", _context(form), status=422)
+    if form.replaces.isascii() and form.replaces.isdigit() and len(form.replaces) < 19:
+        replace(int(form.replaces), run, by=by)
+    return redirect("console:review_rollback", run.pk)
+
+
+def _again(form: ScopeForm) -> str:
+    """Return the address of the form as it was filled in, for where nothing was found."""
+    fields = {
+        "rule": form.rule,
+        "run": form.run,
+        "range": form.range,
+        "since": form.since,
+        "until": form.until,
+    }
+    given = {name: value for name, value in fields.items() if value}
+    return f"{reverse('console:rollback')}?{urlencode(given)}"
+
+
+def _context(form: ScopeForm) -> dict[str, Any]:
+    rules = _rules(form.rule)
+    context: dict[str, Any] = {
+        "title": "Bulk Rollback",
+        "form": form,
+        "rules": rules,
+        "runs": _runs(),
+        "ranges": _RANGES,
+    }
+    context["listed"] = form.run in {str(run.pk) for run in context["runs"]}
+    if form.scope is None:
+        return context
+    return context | _counted(form.scope)
+
+
+def _counted(scope: Scope) -> dict[str, Any]:
+    """Return how many events are in scope; where there are none, also in which wider one there are some."""
+    run = scope.as_run()
+    names = titles(rules_by_slug([scope.rule]))
+    count, more = count_up_to(events_in_scope(run))
+    found: dict[str, Any] = {"count": count, "more": more, "words": scope_words(run, names), "step": 1}
+    if not count:
+        found["wider"] = [wide for wide in _wider(scope, names) if wide["count"]]
+    return found | {"most_counted": MOST_COUNTED}
+
+
+def _wider(scope: Scope, names: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the usual ranges that reach further back, and everything, with what they find."""
+    now = timezone.now()
+    starts = {name: now - age for name, age in AGES.items() if scope.since and now - age < scope.since}
+    choices = [(name, Scope(scope.rule, scope.run, start)) for name, start in starts.items()]
+    if (scope.rule or scope.run is not None) and (scope.since or scope.until):
+        choices.append((EVERYTHING, Scope(scope.rule, scope.run)))
+    found = []
+    for name, wide in choices:
+        run = wide.as_run()
+        count, more = count_up_to(events_in_scope(run))
+        words = (
+            scope_words(run, names) if name != EVERYTHING else f"{scope_words(run, names)}, whenever it was"
+        )
+        address = scope_address(run, range=name)
+        found.append({"count": count, "more": more, "words": words, "address": address})
+    return found
+
+
+def _rules(chosen: str) -> list[AdvancementRule]:
+    """Return the rules that ever advanced anything, and the chosen one."""
+    events = AdvancementEvent.objects.filter(rule_id=OuterRef("pk"))
+    rules = AdvancementRule.objects.annotate(used=Exists(events)).order_by("id")
+    rules = rules.select_related("active_version", "draft_version")
+    return [rule for rule in rules if rule.used or rule.pk == chosen]
+
+
+def _runs() -> "QuerySet[Run]":
+    """Return the newest runs that moved anything."""
+    runs = Run.objects.filter(kind=RunKind.ADVANCEMENT, dry_run=False, cursor__gt=0)
+    return runs.order_by("-id")[:_RUNS_LISTED]

@@ -1,0 +1,157 @@
+"""Rules as JSON: export them, and import a file after a look at what it would change."""
+
+from typing import Any, Final
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+
+from advancement.criteria.errors import AdvancementError
+from advancement.criteria.rule_json import rules_from_json, rules_to_json
+from advancement.criteria.rules import RuleDefinition
+from advancement.criteria.wording import join_words, quoted
+from advancement.importing.rule_changes import (
+    Allowed,
+    RuleImport,
+    RulesChanged,
+    RulesKept,
+    compare_rules,
+    keep_rules,
+)
+from advancement.importing.rules import MAX_UPLOAD, uploaded_text
+from advancement.rights import Right
+from advancement.rulebook import current_rules
+from advancement.views.access import allows, may
+
+# So many warnings, and so many problems of a file, are shown one by one.
+_SHOWN: Final = 5
+_PROBLEMS: Final = 20
+
+
+@allows(GET=Right.EXPORT_DATA)
+def export_rules(request: HttpRequest) -> HttpResponse:
+    """Download every rule that is not archived, or the one that the address names, as `export_rules` does."""
+    rules, slug = current_rules(), request.GET.get("rule", "")
+    if slug:
+        rules = [rule for rule in rules if rule.slug == slug]
+        if not rules:
+            raise Http404(f"There is no rule {quoted(slug)} in use.")
+    name = slug or f"rules-{timezone.localdate().isoformat()}"
+    response = HttpResponse(rules_to_json(rules), content_type="application/json; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}.json"'
+    return response
+
+
+@allows(GET=Right.IMPORT_DATA, POST=Right.IMPORT_DATA)
+def import_rules(request: HttpRequest) -> HttpResponse:
+    """Take a file or pasted text, show what it would change, and keep it once that is confirmed.
+
+    The text travels in the form; what it would do is worked out again before it is kept.
+    """
+    if request.method != "POST":
+        return _form(request)
+    text = ""
+    try:
+        text = _text(request)
+        definitions = rules_from_json(text)
+        if not definitions:
+            raise AdvancementError("The list is empty: there is no rule in it.")
+        if "basis" not in request.POST:
+            return _preview(request, text, definitions)
+        by, basis = request.user.get_username(), request.POST["basis"]
+        kept = keep_rules(definitions, _allowed(request), by=by, basis=basis)
+    except RulesChanged as error:
+        return _preview(request, text, definitions, str(error))
+    except AdvancementError as error:
+        return _form(request, text, str(error).splitlines())
+    _report(request, kept)
+    return redirect("console:rules")
+
+
+def _allowed(request: HttpRequest) -> Allowed:
+    """Whoever brings rules in has written them, so activating them is activating one's own."""
+    return Allowed(
+        enabling=may(request.user, Right.ACTIVATE_RULES) and settings.ADVANCEMENT_APPROVE_OWN,
+        disabling=may(request.user, Right.DISABLE_RULES),
+    )
+
+
+def _text(request: HttpRequest) -> str:
+    """Return what was uploaded, else what was pasted; raise AdvancementError where that cannot be read."""
+    upload = request.FILES.get("file")
+    if upload:
+        if (upload.size or 0) > MAX_UPLOAD:
+            raise AdvancementError(
+                "The file is larger than 1 MiB; split it, or use the command import_rules."
+            )
+        return uploaded_text(upload.read())
+    text = request.POST.get("text", "")
+    if not text.strip():
+        raise AdvancementError("There is nothing to import; choose a file, or paste its content.")
+    # Browsers send a line end as two characters.
+    text = text.replace("\r\n", "\n")
+    if len(text.encode()) > MAX_UPLOAD:
+        raise AdvancementError("The text is larger than 1 MiB; split it, or use the command import_rules.")
+    return text
+
+
+def _form(request: HttpRequest, text: str = "", errors: list[str] | None = None) -> HttpResponse:
+    shown = list(errors or [])
+    # Reading the form says itself how many more there are, in a line of its own.
+    if len(shown) > _PROBLEMS + 1:
+        shown[_PROBLEMS:] = [f"There are {len(shown) - _PROBLEMS:,} more problems."]
+    context = {"title": "Import rules", "text": text, "errors": shown, "allowed": _allowed(request)}
+    return render(request, "console/import_rules.html", context, status=422 if errors else 200)
+
+
+def _preview(
+    request: HttpRequest, text: str, definitions: list[RuleDefinition], error: str = ""
+) -> HttpResponse:
+    allowed = _allowed(request)
+    found = compare_rules(definitions, allowed)
+    changing = len(found.of_kind("added")) + len(found.of_kind("changed"))
+    context: dict[str, Any] = {
+        "title": "Import rules",
+        "text": text,
+        "found": found,
+        "changing": changing,
+        "button": _button(found),
+        "groups": [
+            (title, found.of_kind(kind))
+            for title, kind in (("New", "added"), ("Changed", "changed"), ("Unchanged", "unchanged"))
+        ],
+        "may_activate": may(request.user, Right.ACTIVATE_RULES),
+        "error": error,
+        "allowed": allowed,
+    }
+    return render(request, "console/import_rules_preview.html", context, status=422 if error else 200)
+
+
+def _button(found: RuleImport) -> str:
+    """Return what the button does, with how many."""
+    drafts = len([rule for rule in found.drafted if rule.kind != "unchanged"])
+    active = len(found.of_kind("added")) + len(found.of_kind("changed")) - drafts
+    words = []
+    if active:
+        words.append(f"{active:,} {'rule' if active == 1 else 'rules'}")
+    if drafts:
+        words.append(f"{drafts:,} {'draft' if drafts == 1 else 'drafts'}")
+    return f"Import {join_words(words, 'and')}"
+
+
+def _report(request: HttpRequest, kept: RulesKept) -> None:
+    figures = [
+        f"{len(kept.added):,} new",
+        f"{len(kept.changed):,} changed",
+        f"{len(kept.unchanged):,} unchanged",
+    ]
+    drafts = f" {len(kept.drafted):,} of them wait as drafts." if kept.drafted else ""
+    read = len(kept.added) + len(kept.changed) + len(kept.unchanged)
+    said = f"{read:,} {'rule' if read == 1 else 'rules'} read: {', '.join(figures)}.{drafts}"
+    messages.success(request, said)
+    for warning in kept.warnings[:_SHOWN]:
+        messages.warning(request, warning)
+    if (more := len(kept.warnings) - _SHOWN) > 0:
+        messages.warning(request, f"{more:,} more warnings stand beside the rules.")

@@ -1,0 +1,65 @@
+"""Start an advancement run from the console: a dry run, or a run that moves sprouts at once."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from advancement.criteria.errors import AdvancementError
+from advancement.models import LifecycleModel, SignalRefresh
+from advancement.models.runs import RunTrigger
+from advancement.rights import Right
+from advancement.runs.start import RunRequest, start_run
+from advancement.views.access import allows
+
+DRY, ASK, NOW = "dry", "ask", "now"
+
+
+@allows(GET=Right.START_RUNS, POST=Right.START_RUNS)
+def start(request: HttpRequest) -> HttpResponse:
+    """Ask what to look at, then start a dry run; or ask again, and start a run that moves sprouts."""
+    if request.method != "POST":
+        chosen = request.GET.getlist("from_tier") or list(settings.ADVANCEMENT_FROM_TIERS)
+        return _form(request, chosen, request.GET.get("model", ""))
+    tiers, model = request.POST.getlist("from_tier"), request.POST.get("model", "")
+    action = request.POST.get("action", DRY)
+    if not tiers:
+        return _form(request, tiers, model, error="Choose at least one tier to look at.")
+    if action == ASK:
+        return _form(request, tiers, model, asking=True)
+    wanted = RunRequest(
+        from_tiers=tuple(tiers),
+        lifecycle_model=model,
+        dry_run=action != NOW,
+        requested_by=request.user.get_username(),
+    )
+    try:
+        run = start_run(wanted, trigger=RunTrigger.CONSOLE, leased=False)
+    except AdvancementError as error:
+        return _form(request, tiers, model, error=str(error))
+    what = "Dry run" if run.dry_run else "Run"
+    messages.success(request, f"{what} {run.pk} is started.")
+    return redirect("console:run", run.pk)
+
+
+def _form(
+    request: HttpRequest, chosen: list[str], model: str, *, error: str = "", asking: bool = False
+) -> HttpResponse:
+    models = (
+        LifecycleModel.objects.filter(archived_at__isnull=True).prefetch_related("tiers").order_by("slug")
+    )
+    context: dict[str, Any] = {
+        "title": "Run now" if asking else "Start a run",
+        "models": models,
+        "chosen": chosen,
+        "model": model,
+        "error": error,
+        "now": "now" in request.GET,
+        "refresh": SignalRefresh.objects.order_by("-id").first(),
+        "max_share": settings.ADVANCEMENT_MAX_SHARE,
+        "max_moves": settings.ADVANCEMENT_MAX_MOVES,
+    }
+    page = "console/start_run_now.html" if asking else "console/start_run.html"
+    return render(request, page, context, status=422 if error else 200)

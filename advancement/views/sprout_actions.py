@@ -1,0 +1,76 @@
+"""What a person does to one sprout: set its tier, hold it, release it."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from advancement.criteria.errors import AdvancementError
+from advancement.forms.sprouts import HoldForm, OverrideForm, ReasonForm
+from advancement.holds import release_holds, set_hold
+from advancement.models.runs import RunTrigger
+from advancement.rights import Right
+from advancement.runs.override import override_tier
+from advancement.views.access import allows
+from advancement.views.sprouts import sprout_page
+
+
+@allows(POST=Right.OVERRIDE_TIERS)
+def override(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
+    """Set a sprout's tier by hand."""
+    form = OverrideForm(request.POST)
+    if form.is_valid():
+        try:
+            run = override_tier(
+                sprout_id,
+                form.cleaned_data["tier"],
+                reason=form.cleaned_data["reason"],
+                by=request.user.get_username(),
+                trigger=RunTrigger.CONSOLE,
+                **form.hold,
+            )
+        except AdvancementError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, f"The tier is set, by run {run.pk}.")
+            return redirect("console:sprout", sprout_id)
+    return sprout_page(request, sprout_id, status=422, override_form=form)
+
+
+@allows(POST=Right.HOLD_SPROUTS)
+def hold(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
+    """Keep automation from moving a sprout."""
+    form = HoldForm(request.POST)
+    if form.is_valid():
+        try:
+            set_hold(
+                sprout_id,
+                reason=form.cleaned_data["reason"],
+                by=request.user.get_username(),
+                until=form.until,
+            )
+        except AdvancementError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, "It is on hold: no rule moves it.")
+            return redirect("console:sprout", sprout_id)
+    return sprout_page(request, sprout_id, status=422, hold_form=form)
+
+
+@allows(POST=Right.HOLD_SPROUTS)
+def release(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
+    """End every hold on a sprout."""
+    form = ReasonForm(request.POST)
+    if form.is_valid():
+        try:
+            count = release_holds(
+                [sprout_id], reason=form.cleaned_data["reason"], by=request.user.get_username()
+            )
+        except AdvancementError as error:
+            form.add_error(None, str(error))
+        else:
+            ended = f"{count} hold{'' if count == 1 else 's'} ended" if count else "There was no hold to end"
+            messages.success(request, f"{ended}; rules may move it again.")
+            return redirect("console:sprout", sprout_id)
+    return sprout_page(request, sprout_id, status=422, release_form=form)

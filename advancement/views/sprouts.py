@@ -1,0 +1,161 @@
+"""Sprouts: a list to find one in, and each sprout's page with its history and its prospects."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from advancement.badges import tier_badges
+from advancement.criteria.signals import SIGNALS, Period, Signal
+from advancement.evaluation.explain import Explanation, explain
+from advancement.forms.sprouts import HOLD_CHOICES, NO_HOLD, SproutFilter
+from advancement.models import AdvancementEvent, Hold, SignalAggregation, SignalRefresh, Sprout, Tier
+from advancement.rights import Right
+from advancement.views.access import allows
+from advancement.views.badges import badge_snippet
+from advancement.views.paging import count_up_to, page_of
+
+_TIMELINE = 25
+
+
+@allows(GET=Right.VIEW_SPROUTS)
+def sprouts(request: HttpRequest) -> HttpResponse:
+    """List sprouts, each with its TierBadge."""
+    asked = SproutFilter(request.GET)
+    found = asked.sprouts()
+    page = page_of(found.select_related("lifecycle_model"), request, parse=UUID)
+    count, more = count_up_to(found)
+    held = Hold.objects.in_force(timezone.now()).filter(sprout__in=[sprout.pk for sprout in page.rows])
+    context = {
+        "title": "Sprouts",
+        "form": asked,
+        "page": page,
+        "count": count,
+        "more": more,
+        "badges": tier_badges(page.rows),
+        "held": set(held.values_list("sprout_id", flat=True)),
+    }
+    return render(request, "console/sprouts.html", context)
+
+
+@allows(GET=Right.VIEW_SPROUTS)
+def sprout(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
+    """Show where a sprout stands, why it advances or stays, and all that happened to it."""
+    return sprout_page(request, sprout_id)
+
+
+def sprout_page(request: HttpRequest, sprout_id: UUID, *, status: int = 200, **refused: Any) -> HttpResponse:
+    """Render a sprout's page; `refused` are forms on it, shown again with their errors."""
+    try:
+        explanation = explain(sprout_id)
+    except Sprout.DoesNotExist:
+        raise Http404(
+            f"There is no sprout {sprout_id}. It may have been deleted; its events remain."
+        ) from None
+    found = explanation.sprout
+    tiers = list(Tier.objects.filter(lifecycle_model=found.lifecycle_model_id).order_by("position"))
+    events = AdvancementEvent.objects.filter(sprout_id=sprout_id)
+    page = page_of(events, request, key="revision", newest_first=True, size=_TIMELINE)
+    shown = [event.pk for event in page.rows]
+    context = {
+        "title": found.title,
+        "sprout": found,
+        "badge": tier_badges([found])[sprout_id],
+        "explanation": explanation,
+        "ladder": list(_ladder(explanation, tiers)),
+        "in_daily_run": found.tier in settings.ADVANCEMENT_FROM_TIERS,
+        "from_tiers": settings.ADVANCEMENT_FROM_TIERS,
+        "page": page,
+        "timeline": list(_timeline(page.rows, _holds(found), page.before is None, page.after is None, found)),
+        "reversed": set(events.filter(reverses__in=shown).values_list("reverses_id", flat=True)),
+        "signals": list(_signals(found)),
+        "periods": list(Period),
+        "refresh": SignalRefresh.objects.order_by("-id").first(),
+        "other_tiers": [tier for tier in tiers if tier.slug != found.tier],
+        "hold_choices": HOLD_CHOICES,
+        "override_holds": [*HOLD_CHOICES, NO_HOLD],
+        **badge_snippet(request, sprout_id),
+        **refused,
+    }
+    return render(request, "console/sprout.html", context, status=status)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A tier on a sprout's ladder: passed, where it stands, or ahead, with what is missing."""
+
+    tier: Tier
+    state: str
+    note: str = ""
+
+
+def _ladder(explanation: Explanation, tiers: Sequence[Tier]) -> Iterator[Rung]:
+    here = next((i for i, tier in enumerate(tiers) if tier.slug == explanation.sprout.tier), None)
+    for index, tier in enumerate(tiers):
+        if here is None or index < here:
+            yield Rung(tier, "" if here is None else "done")
+        elif index == here:
+            yield Rung(tier, "now")
+        else:
+            yield Rung(tier, "", _distance(explanation, tier.slug))
+
+
+def _distance(explanation: Explanation, tier: str) -> str:
+    """Say how far it is to a tier, by the rule that comes nearest."""
+    rules = [rule for rule in explanation.rules if rule.version.to_tier == tier]
+    if not rules:
+        return "no rule leads there from here"
+    if any(rule.matches for rule in rules):
+        return "all that is needed is met"
+    missing = min(sum(not line.met for line in rule.criteria) for rule in rules)
+    return f"{missing} criteri{'on' if missing == 1 else 'a'} away"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a sprout's history: an event, a hold set or released, or its creation."""
+
+    at: datetime
+    event: AdvancementEvent | None = None
+    hold: Hold | None = None
+    released: bool = False
+
+
+def _holds(sprout: Sprout) -> "QuerySet[Hold]":
+    return Hold.objects.filter(sprout=sprout.pk).order_by("-id")[:_TIMELINE]
+
+
+def _timeline(
+    events: Sequence[AdvancementEvent], holds: "QuerySet[Hold]", newest: bool, oldest: bool, sprout: Sprout
+) -> Iterator[Entry]:
+    """Yield what happened, newest first; holds stand on the page of the events around them."""
+    entries = [Entry(event.timestamp, event=event) for event in events]
+    start = None if oldest or not events else events[-1].timestamp
+    end = None if newest or not events else events[0].timestamp
+    for hold in holds:
+        for at, released in ((hold.set_at, False), (hold.released_at, True)):
+            if at and (start is None or at >= start) and (end is None or at <= end):
+                entries.append(Entry(at, hold=hold, released=released))
+    if oldest:
+        entries.append(Entry(sprout.created_at))
+    yield from sorted(entries, key=lambda entry: entry.at, reverse=True)
+
+
+def _signals(sprout: Sprout) -> Iterator[tuple[str, list[float | None]]]:
+    """Yield each signal with its value by period; None is unknown."""
+    rows = {row.period: row for row in SignalAggregation.objects.filter(sprout=sprout.pk)}
+    for signal in SIGNALS.values():
+        if signal.column:
+            yield signal.name, [_value(rows.get(period.value), signal) for period in Period]
+
+
+def _value(row: SignalAggregation | None, signal: Signal) -> float | None:
+    stored: float | None = getattr(row, signal.column or "", None) if row else None
+    return (stored + 1) / 2 if signal.halved and stored is not None else stored

@@ -1,0 +1,98 @@
+"""Import in the browser: a file is kept and checked, shown with its problems, and imported when confirmed."""
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from advancement.criteria.errors import AdvancementError
+from advancement.importing.uploads import IMPORTERS, MAX_BYTES, confirm, drop, receive
+from advancement.models.uploads import Upload, UploadKind, UploadStatus
+from advancement.rights import Right
+from advancement.runs.schedule import scheduler_fault
+from advancement.runs.waking import RUNS_CLUSTER, wake_up
+from advancement.views.access import allows
+
+_SHOWN = 20
+
+
+class UploadForm(forms.Form):
+    """A file and what it holds."""
+
+    kind = forms.ChoiceField(
+        choices=UploadKind.choices, error_messages={"required": "Say what the file holds."}
+    )
+    file = forms.FileField(error_messages={"required": "Choose a file.", "empty": "The file is empty."})
+
+
+@allows(GET=Right.IMPORT_DATA, POST=Right.IMPORT_DATA)
+def imports(request: HttpRequest) -> HttpResponse:
+    """Take a file to check; list the newest ones."""
+    form = UploadForm(request.POST, request.FILES) if request.method == "POST" else None
+    if form and form.is_valid():
+        file = form.cleaned_data["file"]
+        try:
+            upload = receive(
+                form.cleaned_data["kind"], file.name, file.chunks(2**20), by=request.user.get_username()
+            )
+        except AdvancementError as error:
+            form.add_error(None, str(error))
+        else:
+            wake_up(RUNS_CLUSTER)
+            return redirect("console:upload", upload.pk)
+    context = {
+        "title": "Import",
+        "form": form,
+        "kinds": [(kind, IMPORTERS[kind]) for kind in UploadKind],
+        "uploads": Upload.objects.order_by("-id")[:_SHOWN],
+        "most": MAX_BYTES // 2**20,
+    }
+    return render(request, "console/imports.html", context, status=422 if form else 200)
+
+
+@allows(GET=Right.IMPORT_DATA)
+def upload(request: HttpRequest, upload_id: int) -> HttpResponse:
+    """Show what an import of the file would do, or did."""
+    found = _upload(upload_id)
+    working = found.status in {UploadStatus.CHECKING, UploadStatus.IMPORTING}
+    context = {
+        "title": found.name,
+        "upload": found,
+        "working": working,
+        "fault": scheduler_fault() if working else None,
+    }
+    part = "console/parts/upload.html" if "HX-Request" in request.headers else "console/upload.html"
+    return render(request, part, context)
+
+
+@allows(POST=Right.IMPORT_DATA)
+def confirm_upload(request: HttpRequest, upload_id: int) -> HttpResponse:
+    """Let a checked file be imported."""
+    return _decided(request, upload_id, importing=True)
+
+
+@allows(POST=Right.IMPORT_DATA)
+def drop_upload(request: HttpRequest, upload_id: int) -> HttpResponse:
+    """Delete a file that was not imported."""
+    return _decided(request, upload_id, importing=False)
+
+
+def _decided(request: HttpRequest, upload_id: int, *, importing: bool) -> HttpResponse:
+    found = _upload(upload_id)
+    try:
+        if importing:
+            confirm(found.pk)
+            wake_up(RUNS_CLUSTER)
+        else:
+            drop(found.pk)
+            messages.success(request, f"{found.name} is dropped; nothing of it was imported.")
+    except AdvancementError as error:
+        messages.error(request, str(error))
+    return redirect("console:upload", found.pk)
+
+
+def _upload(upload_id: int) -> Upload:
+    found = Upload.objects.filter(pk=upload_id).first()
+    if found is None:
+        raise Http404(f"There is no upload {upload_id}.")
+    return found

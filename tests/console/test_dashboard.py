@@ -1,0 +1,111 @@
+"""The dashboard: the morning's look at what last night did."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from advancement.models import DailyCount, Run
+from advancement.rulebook import save_draft
+from tests.console.people import approver, operator, viewer
+from tests.criteria.cast import make_rule
+from tests.factories import add_rule, finished_run, make_sprout
+from tests.test_history import _today, _usually
+
+pytestmark = pytest.mark.django_db
+
+
+def _dashboard(client: Client) -> Any:
+    page = client.get(reverse("console:dashboard"))
+    assert page.status_code == 200
+    return page
+
+
+def test_an_empty_console_shows_the_first_steps() -> None:
+    page = _dashboard(approver())
+    assert [name for name, done in page.context["steps"] if not done] == [
+        "sprouts",
+        "signals",
+        "rule",
+        "dry-run",
+    ]
+    assert "Bring your sprouts in" in page.text
+
+
+def test_the_first_steps_are_ticked_off_and_go_away_with_the_first_run() -> None:
+    add_rule()
+    make_sprout(signals={"citations": 5})
+    client = viewer()
+    assert [name for name, done in _dashboard(client).context["steps"] if not done] == ["dry-run"]
+    finished_run()
+    assert _dashboard(client).context["steps"] == []
+
+
+def test_it_shows_the_last_run_the_tiers_and_their_change() -> None:
+    add_rule()
+    make_sprout(signals={"citations": 5})
+    finished_run()
+    page = _dashboard(viewer())
+    assert page.context["last_run"].advanced == 1
+    ladder = {tier.slug: (count, change) for tier, count, change in page.context["ladders"][0][1]}
+    assert ladder["sprout"] == (0, -1)
+    assert ladder["sapling"] == (1, 1)
+
+
+def test_a_spike_leads_straight_to_its_rollback_until_it_is_marked_as_expected() -> None:
+    add_rule(slug="steady", title="Steady use")
+    _usually(3, 60)
+    client = operator()
+    page = _dashboard(client).text
+    assert "Steady use moved 60 sprouts" in page
+    assert f"{reverse('console:rollback')}?rule=steady" in page
+    asked = {"rule": "steady", "day": _today().isoformat()}
+    assert client.post(reverse("console:expect"), asked).status_code == 302
+    assert "Steady use moved 60 sprouts" not in _dashboard(client).text
+    assert DailyCount.objects.get(rule_id="steady").expected_by == "operator"
+
+
+def test_who_may_only_look_is_not_offered_what_acts() -> None:
+    add_rule(slug="steady")
+    _usually(3, 60)
+    client = viewer()
+    page = _dashboard(client).text
+    assert "Mark as expected" not in page
+    assert reverse("console:rollback") not in page
+    asked = {"rule": "steady", "day": _today().isoformat()}
+    assert client.post(reverse("console:expect"), asked).status_code == 403
+
+
+def test_a_broken_night_is_not_found() -> None:
+    client = operator()
+    for asked in ({"rule": "none", "day": "2026-01-01"}, {"rule": "", "day": "x"}, {}):
+        assert client.post(reverse("console:expect"), asked).status_code == 404
+
+
+def test_held_runs_and_drafts_wait_there() -> None:
+    add_rule("views >= 1")
+    save_draft(make_rule("views >= 2", title="A stricter one"), by="anna")
+    for _ in range(100):
+        make_sprout(signals={"views": 3})
+    held = finished_run()
+    assert held.status == "held"
+    page = _dashboard(viewer()).text
+    assert f"Run {held.pk} is held" in page
+    assert "A stricter one" in page
+    assert "Approving needs the Approver role" in page
+
+
+def test_it_takes_few_queries_however_much_there_is(
+    django_assert_max_num_queries: Any, settings: Any
+) -> None:
+    settings.ADVANCEMENT_MAX_SHARE = 1
+    for number in range(12):
+        add_rule(slug=f"rule-{number}", priority=number)
+    for _ in range(20):
+        make_sprout(signals={"citations": 5})
+    finished_run()
+    assert Run.objects.count() == 1
+    client = viewer()
+    with django_assert_max_num_queries(30):
+        _dashboard(client)

@@ -1,0 +1,122 @@
+"""The audit trail in the console: its list, an event's page, its export."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from advancement.models import AdvancementEvent
+from advancement.models.runs import RunTrigger
+from advancement.rollback.scope import RollbackRequest
+from advancement.runs.override import override_tier
+from advancement.runs.start import start_rollback
+from advancement.runs.work import work_on
+from advancement.views.csv_export import defused
+from tests.console.people import operator, viewer
+from tests.factories import add_rule, finished_run, make_sprout
+
+pytestmark = pytest.mark.django_db
+
+EVENTS = "console:events"
+
+
+def _advance(count: int = 1, title: str = "notes/oak.md") -> None:
+    add_rule()
+    for number in range(count):
+        make_sprout(title=f"{title}{number or ''}", signals={"citations": 5})
+    finished_run()
+
+
+def _shown(client: Client, **asked: Any) -> list[AdvancementEvent]:
+    return list(client.get(reverse(EVENTS), asked).context["page"].rows)
+
+
+def test_an_empty_trail_says_what_will_stand_there() -> None:
+    assert "No events yet" in viewer().get(reverse(EVENTS)).text
+
+
+def test_events_are_found_by_rule_run_type_operator_sprout_and_day() -> None:
+    _advance(2)
+    sprout = make_sprout()
+    override_tier(sprout.pk, "tree", reason="So be it", by="anna", trigger=RunTrigger.COMMAND)
+    client = viewer()
+    advanced = AdvancementEvent.objects.filter(rule_id="a-rule")
+    override = AdvancementEvent.objects.get(operator_id="anna")
+    assert len(_shown(client)) == 3
+    assert set(_shown(client, rule="a-rule")) == set(advanced)
+    assert set(_shown(client, run=advanced[0].run_id)) == set(advanced)
+    for asked in ({"operator": "anna"}, {"type": "manual-override"}, {"sprout": str(sprout.pk)}):
+        assert _shown(client, **asked) == [override]
+    today = timezone.localdate()
+    assert len(_shown(client, since=today.isoformat(), until=today.isoformat())) == 3
+    assert _shown(client, until=(today - timedelta(days=1)).isoformat()) == []
+
+
+def test_a_filter_that_makes_no_sense_is_named_and_left_out() -> None:
+    _advance()
+    page = viewer().get(reverse(EVENTS), {"run": "x", "since": "2026-02-02", "until": "2026-02-01"})
+    assert "Run is a number." in page.text
+    assert "The last day is before the first one." in page.text
+
+
+def test_a_long_trail_goes_page_by_page_in_both_directions(settings: Any) -> None:
+    settings.ADVANCEMENT_MAX_SHARE = 1
+    _advance(120)
+    client = viewer()
+    everything = list(AdvancementEvent.objects.order_by("-id"))
+    first = client.get(reverse(EVENTS)).context["page"]
+    second = client.get(reverse(EVENTS), {"after": first.after}).context["page"]
+    third = client.get(reverse(EVENTS), {"after": second.after}).context["page"]
+    assert [*first.rows, *second.rows, *third.rows] == everything
+    assert third.after is None
+    back = client.get(reverse(EVENTS), {"before": second.before}).context["page"]
+    assert list(back.rows) == list(first.rows)
+    assert client.get(reverse(EVENTS), {"after": "x"}).status_code == 404
+
+
+def test_the_list_takes_as_many_queries_for_a_page_as_for_a_few(
+    django_assert_max_num_queries: Callable[[int], Any],
+) -> None:
+    _advance(60)
+    client = viewer()
+    with django_assert_max_num_queries(15):
+        client.get(reverse(EVENTS))
+
+
+def test_an_event_shows_what_counted_and_what_took_it_back() -> None:
+    _advance()
+    event = AdvancementEvent.objects.get()
+    client = viewer()
+    page = client.get(reverse("console:event", args=[event.pk])).text
+    assert "notes/oak.md" in page
+    assert "ROLLED BACK" not in page
+    run = start_rollback(
+        RollbackRequest(reason="Too early", requested_by="anna", run=event.run_id), trigger=RunTrigger.COMMAND
+    )
+    work_on(run.pk, run.lease_token)
+    page = client.get(reverse("console:event", args=[event.pk])).text
+    assert "ROLLED BACK" in page
+    assert "Too early" in page
+    assert client.get(reverse("console:event", args=[10**9])).status_code == 404
+
+
+def test_the_export_holds_what_the_filter_found_and_defuses_formulas() -> None:
+    _advance(3, title="=1+1")
+    lines = b"".join(operator().get(reverse("console:export_events"), {"rule": "a-rule"})).decode("utf-8-sig")
+    assert len(lines.splitlines()) == 4
+    assert "'=1+1" in lines
+    assert ",=1+1" not in lines
+
+
+@pytest.mark.parametrize("text", ["=A1", "+1", "-1", "@x", "\tx", "\rx"])
+def test_what_a_spreadsheet_takes_for_a_formula_gets_an_apostrophe(text: str) -> None:
+    assert defused(text) == f"'{text}"
+    assert defused(f"a{text}") == f"a{text}"
+
+
+def test_who_may_only_look_cannot_export() -> None:
+    assert viewer().get(reverse("console:export_events")).status_code == 403

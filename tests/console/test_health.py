@@ -1,0 +1,88 @@
+"""Health: what works by itself, and what a person may do when it does not."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from advancement.models import OutboxMessage
+from tests.console.people import operator, viewer
+from tests.factories import add_rule, finished_run, make_sprout
+from tests.notifications.conftest import make_message
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _health(client: Client) -> Any:
+    return client.get(reverse("console:health"))
+
+
+def test_it_names_what_is_wrong_with_each_part() -> None:
+    page = _health(viewer())
+    faults = {part.name: part.fault for part in page.context["parts"]}
+    assert "has not looked for work yet" in str(faults["Scheduler and task clusters"])
+    assert faults["Audit trail"] is None
+    assert faults["Database"] is None
+
+
+def test_the_ledger_is_checked_on_request() -> None:
+    add_rule()
+    make_sprout(signals={"citations": 5})
+    finished_run()
+    page = viewer().post(reverse("console:check_ledger"))
+    assert "The ledger is whole" in page.text
+    assert page.context["newest_seal"].number == 1
+
+
+def test_a_fault_of_the_ledger_is_shown_with_its_sentence() -> None:
+    add_rule()
+    sprout = make_sprout(signals={"citations": 5})
+    finished_run()
+    type(sprout).objects.filter(pk=sprout.pk).update(tier="grove")
+    page = viewer().post(reverse("console:check_ledger"))
+    assert page.context["verification"].found
+    assert str(sprout.pk) in page.text
+
+
+def test_a_ledger_that_is_too_long_for_a_page_is_left_to_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add_rule()
+    for _ in range(2):
+        make_sprout(signals={"citations": 5})
+    finished_run()
+    monkeypatch.setattr("advancement.views.health.MOST_CHECKED", 1)
+    page = viewer().post(reverse("console:check_ledger"), follow=True)
+    assert "run manage.py verify_ledger instead" in page.text
+
+
+def test_messages_that_were_given_up_are_tried_again() -> None:
+    message = make_message(status="failed", failed_at=NOW, attempts=12)
+    client = operator()
+    assert message.key in _health(client).text
+    client.post(reverse("console:resend"))
+    assert OutboxMessage.objects.get().status == "pending"
+
+
+def test_a_test_goes_through_every_channel_or_says_that_there_is_none(
+    settings: Any, mailoutbox: list[Any]
+) -> None:
+    client = operator()
+    page = client.post(reverse("console:try_channels"), follow=True)
+    assert "No channel is configured" in page.text
+    settings.NOTIFY_EMAILS = ["anna@example.org"]
+    page = client.post(reverse("console:try_channels"), follow=True)
+    assert "handed over" in page.text
+    assert len(mailoutbox) == 1
+
+
+def test_who_may_only_look_is_not_offered_to_send() -> None:
+    make_message(status="failed", failed_at=NOW, attempts=12)
+    client = viewer()
+    assert "Try 1 again" not in _health(client).text
+    for name in ("resend", "try_channels"):
+        assert client.post(reverse(f"console:{name}")).status_code == 403

@@ -1,0 +1,125 @@
+"""Sprouts in the console: finding one, why it stays, what a person may do to it."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from advancement.holds import set_hold
+from advancement.models import Hold, Sprout
+from tests.console.people import operator, viewer
+from tests.factories import add_rule, finished_run, make_sprout
+
+pytestmark = pytest.mark.django_db
+
+SPROUTS = "console:sprouts"
+
+
+def _page(client: Client, sprout: Sprout) -> Any:
+    return client.get(reverse("console:sprout", args=[sprout.pk]))
+
+
+def _post(client: Client, name: str, sprout: Sprout, **data: str) -> Any:
+    return client.post(reverse(f"console:{name}", args=[sprout.pk]), data)
+
+
+def test_sprouts_are_found_by_title_id_tier_and_hold() -> None:
+    oak, elm = make_sprout("seed", title="notes/Oak.md"), make_sprout("tree", title="notes/elm.md")
+    set_hold(elm.pk, reason="wait", by="anna")
+    client = viewer()
+
+    def found(**asked: str) -> list[Sprout]:
+        return list(client.get(reverse(SPROUTS), asked).context["page"].rows)
+
+    assert set(found()) == {oak, elm}
+    assert found(q="oak") == [oak]
+    assert found(q=str(elm.pk)) == [elm]
+    assert found(tier="seed") == [oak]
+    assert found(held="on") == [elm]
+    assert "No sprout matches" in client.get(reverse(SPROUTS), {"q": "birch"}).text
+
+
+def test_its_page_says_why_it_stays() -> None:
+    add_rule("citations >= 3", "views > 2", title="Steady use")
+    page = _page(viewer(), make_sprout(signals={"citations": 1, "views": 2})).text
+    assert "Why it stays" in page
+    assert "Steady use" in page
+    assert "2 criteria away" in page
+
+
+def test_a_hold_stands_at_the_top_of_its_page() -> None:
+    add_rule()
+    sprout = make_sprout(signals={"citations": 9})
+    client = viewer()
+    assert "It would advance with the next run" in _page(client, sprout).text
+    set_hold(sprout.pk, reason="Under discussion", by="anna")
+    page = _page(client, sprout).text
+    assert "Under discussion" in page
+    assert "Met, but on hold" in page
+
+
+def test_its_timeline_begins_with_the_import_and_shows_moves_and_holds() -> None:
+    add_rule()
+    sprout = make_sprout(signals={"citations": 9})
+    finished_run()
+    set_hold(sprout.pk, reason="Enough for now", by="anna")
+    page = _page(viewer(), sprout)
+    kinds = [("event" if e.event else "hold" if e.hold else "created") for e in page.context["timeline"]]
+    assert kinds == ["hold", "event", "created"]
+
+
+def test_an_operator_overrides_a_tier_with_a_reason_and_a_hold() -> None:
+    sprout, client = make_sprout(), operator()
+    refused = _post(client, "override_sprout", sprout, tier="tree", days="30", reason="")
+    assert refused.status_code == 422
+    assert "Say why" in refused.text
+    done = _post(client, "override_sprout", sprout, tier="tree", days="30", reason="A landmark")
+    assert done.status_code == 302
+    sprout.refresh_from_db()
+    assert sprout.tier == "tree"
+    assert Hold.objects.get().until is not None
+
+
+def test_an_override_to_where_it_is_is_refused_in_place_and_nothing_typed_is_lost() -> None:
+    sprout = make_sprout()
+    page = _post(operator(), "override_sprout", sprout, tier="sprout", days="none", reason="Because")
+    assert page.status_code == 422
+    assert "Because" in page.text
+
+
+def test_an_operator_sets_a_hold_and_releases_it() -> None:
+    sprout, client = make_sprout(), operator()
+    assert _post(client, "hold_sprout", sprout, reason="Wait", days="").status_code == 302
+    assert Hold.objects.get().until is None
+    assert _post(client, "release_sprout", sprout, reason="Go on").status_code == 302
+    assert Hold.objects.get().released_by == "operator"
+
+
+@pytest.mark.parametrize("action", ["override_sprout", "hold_sprout", "release_sprout"])
+def test_a_viewer_may_do_none_of_it_and_is_not_offered_it(action: str) -> None:
+    sprout, client = make_sprout(), viewer()
+    assert _post(client, action, sprout, tier="tree", reason="x").status_code == 403
+    assert reverse(f"console:{action}", args=[sprout.pk]) not in _page(client, sprout).text
+
+
+def test_a_sprout_that_does_not_exist_is_named() -> None:
+    missing = uuid4()
+    page = viewer().get(reverse("console:sprout", args=[missing]))
+    assert page.status_code == 404
+    assert f"There is no sprout {missing}" in page.text
+
+
+def test_a_sprout_of_a_tier_that_its_model_lacks_has_a_page() -> None:
+    page = _page(viewer(), make_sprout("lost"))
+    assert page.status_code == 200
+    assert "does not exist in its lifecycle model" in page.text
+
+
+def test_the_list_takes_few_queries(django_assert_max_num_queries: Any) -> None:
+    for _ in range(60):
+        make_sprout()
+    client = viewer()
+    with django_assert_max_num_queries(15):
+        client.get(reverse(SPROUTS))

@@ -1,0 +1,174 @@
+"""Import in the browser: a file is checked, shown with its problems, and imported when confirmed."""
+
+import gzip
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from advancement.criteria.errors import AdvancementError
+from advancement.database.clock import database_now
+from advancement.importing import uploads
+from advancement.models import Sprout, Upload, UploadPart, UsageEvent
+from tests.console.people import operator, viewer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ID = uuid4()
+GOOD = f"id,title,lifecycle_model,tier,created_at\n{ID},notes/oak.md,botanical,seed,2026-01-01T00:00:00Z\n"
+BAD = GOOD.replace(str(ID), "no-id")
+EVENT = (
+    f'{{"id": "e1", "sproutId": "{ID}", "eventType": "sprout_viewed", '
+    '"createdAt": "2026-01-02T00:00:00Z", "sessionId": "s"}'
+)
+
+
+def _send(client: Client, content: bytes | str, kind: str = "sprouts", name: str = "sprouts.csv") -> Any:
+    data = content.encode() if isinstance(content, str) else content
+    return client.post(reverse("console:imports"), {"kind": kind, "file": SimpleUploadedFile(name, data)})
+
+
+def _page(client: Client) -> str:
+    return client.get(reverse("console:upload", args=[Upload.objects.latest("pk").pk])).text
+
+
+def _post(client: Client, name: str) -> Any:
+    return client.post(reverse(f"console:{name}", args=[Upload.objects.latest("pk").pk]), follow=True)
+
+
+def _import(client: Client, content: str, **sent: str) -> dict[str, Any]:
+    """Send, confirm and import; return what the check had said."""
+    _send(client, content, **sent)
+    uploads.work_on_uploads()
+    checked = Upload.objects.latest("pk").outcome
+    _post(client, "confirm_upload")
+    uploads.work_on_uploads()
+    assert checked is not None
+    return checked
+
+
+def test_a_file_is_checked_without_being_kept_and_imported_when_confirmed() -> None:
+    client = operator()
+    assert _send(client, GOOD).status_code == 302
+    assert "Checking every line of it" in _page(client)
+    uploads.work_on_uploads()
+    assert not Sprout.objects.exists()
+    assert "It can be imported; nothing is kept yet" in _page(client)
+    _post(client, "confirm_upload")
+    uploads.work_on_uploads()
+    assert Sprout.objects.get().pk == ID
+    assert "Imported" in _page(client)
+    assert not UploadPart.objects.exists()
+
+
+def test_problems_are_shown_with_the_name_of_the_file_and_the_line() -> None:
+    client = operator()
+    _send(client, GOOD + BAD.splitlines()[1] + "\n")
+    uploads.work_on_uploads()
+    page = _page(client)
+    assert "sprouts.csv, line 3" in page
+    assert "1 of 2 lines cannot be used" in page
+    assert "does not wait for a decision" in _post(client, "confirm_upload").text
+    assert not Sprout.objects.exists()
+
+
+def test_a_compressed_file_of_several_parts_comes_out_whole() -> None:
+    packed = gzip.compress(GOOD.encode())
+    pieces = [packed[start : start + 7] for start in range(0, len(packed), 7)]
+    upload = uploads.receive("sprouts", "s.csv.gz", pieces, by="anna")
+    uploads.work_on_uploads()
+    upload.refresh_from_db()
+    assert upload.status == "checked"
+    assert upload.outcome is not None
+    assert upload.outcome["inserted"] == 1
+
+
+def test_what_the_check_counts_is_what_the_import_does() -> None:
+    client = operator()
+    for unchanged in (0, 1):
+        checked = _import(client, GOOD)
+        imported = Upload.objects.latest("pk").outcome
+        assert {**checked, "kept": True} == imported
+        assert checked["unchanged"] == unchanged
+
+
+def test_usage_events_come_in_as_well() -> None:
+    client = operator()
+    _import(client, GOOD)
+    _import(client, EVENT, kind="events", name="events.jsonl")
+    assert UsageEvent.objects.count() == 1
+
+
+def test_a_dropped_file_is_deleted_and_not_imported() -> None:
+    client = operator()
+    _send(client, GOOD)
+    uploads.work_on_uploads()
+    assert "is dropped" in _post(client, "drop_upload").text
+    assert not UploadPart.objects.exists()
+    assert "does not wait for a decision" in _post(client, "confirm_upload").text
+
+
+def test_a_file_that_nobody_decides_about_is_dropped_after_a_week() -> None:
+    _send(operator(), GOOD)
+    uploads.work_on_uploads()
+    Upload.objects.update(uploaded_at=database_now() - timedelta(days=8))
+    uploads.work_on_uploads()
+    assert Upload.objects.get().status == "dropped"
+    assert not UploadPart.objects.exists()
+
+
+def test_a_file_whose_worker_died_is_taken_up_again() -> None:
+    _send(operator(), GOOD)
+    Upload.objects.update(worked_at=database_now())
+    assert not uploads.something_uploaded()
+    assert uploads.work_on_uploads() == []
+    Upload.objects.update(worked_at=database_now() - timedelta(minutes=11))
+    assert uploads.something_uploaded()
+    uploads.work_on_uploads()
+    assert Upload.objects.get().status == "checked"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"", "The file is empty."), (b"x" * 20, "larger than")],
+)
+def test_an_empty_and_a_huge_file_are_refused_in_place(
+    content: bytes, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "MAX_BYTES", 10)
+    page = _send(operator(), content)
+    assert page.status_code == 422
+    assert sentence in page.text
+    assert not Upload.objects.exists()
+
+
+def test_nothing_is_kept_of_a_file_that_breaks_off() -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"id"
+        raise OSError("connection lost")
+
+    with pytest.raises(OSError, match="lost"):
+        uploads.receive("sprouts", "s.csv", broken(), by="anna")
+    assert not Upload.objects.exists()
+    assert not UploadPart.objects.exists()
+
+
+def test_deciding_twice_is_told() -> None:
+    upload = uploads.receive("sprouts", "s.csv", [GOOD.encode()], by="anna")
+    uploads.work_on_uploads()
+    uploads.confirm(upload.pk)
+    for decide in (uploads.confirm, uploads.drop):
+        with pytest.raises(AdvancementError):
+            decide(upload.pk)
+
+
+def test_who_may_not_import_sees_nothing_of_it() -> None:
+    client = viewer()
+    assert client.get(reverse("console:imports")).status_code == 403
+    assert _send(client, GOOD).status_code == 403
+    assert not Upload.objects.exists()
