@@ -19,7 +19,7 @@ OPTIONS = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violati
 # looks at the room around them; a box to tick may be as large as its label or cell.
 TINY = """
 () => [...document.querySelectorAll("button, input, select, textarea, summary, [role=button], .btn, nav a")]
-  .filter((e) => e.type !== "hidden" && e.checkVisibility({visibilityProperty: true}))
+  .filter((e) => e.type !== "hidden" && e.ariaHidden !== "true" && e.checkVisibility({visibilityProperty: true}))
   .map((e) => {
     const boxes = [e, ...(e.labels || []), e.closest(".check-cell")];
     const sizes = boxes.filter(Boolean).map((b) => b.getBoundingClientRect());
