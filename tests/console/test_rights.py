@@ -187,7 +187,8 @@ def grove(settings: Settings) -> None:
     rollback = start_rollback(taken_back, trigger=RunTrigger.CONSOLE)
     work_on(rollback.pk, rollback.lease_token)
     receive("sprouts", "sprouts.csv", [b"id,title"], by="root")
-    Upload.objects.update(status="checked")
+    figures = dict.fromkeys(("read", "inserted", "updated", "unchanged", "repeated"), 1)
+    Upload.objects.update(status="checked", outcome=figures)
     LeftOut.objects.create(run=run, sprout_id=sprout.pk, bucket="held", reason="on hold")
     UsageEvent.objects.create(
         id="an-event", sprout=sprout, event_type="sprout_viewed", created_at=NOW, session_id="s"
