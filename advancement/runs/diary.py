@@ -59,7 +59,7 @@ class Diary:
             self._before = self._figures
             return
         self._batches = Batches(_MADE[RunKind(run.kind)])
-        left = run.moves_planned - run.cursor
+        left = run.moves_planned - (run.cursor or run.moves_struck)
         begun = f" from move {run.cursor + 1:,} on" if run.cursor else ""
         self.say(f"Applies{begun}: {left:,} to deal with, up to {run.batch_size:,} in a transaction.")
 
@@ -92,8 +92,9 @@ class Diary:
     def finished(self, run: Run) -> None:
         """Every move was dealt with."""
         parts = [f"{run.advanced:,} {_MADE[RunKind(run.kind)]}"]
-        if run.skipped:
-            parts.append(f"{run.skipped:,} skipped")
+        skipped = run.skipped - (run.moves_struck if run.kind == RunKind.ADVANCEMENT else 0)
+        if skipped:
+            parts.append(f"{skipped:,} skipped")
         self.say(f"Finished: {join_words(parts, 'and')}.")
 
     def failed(self, run: Run) -> None:

@@ -105,7 +105,8 @@ def clock(moment: datetime | None) -> SafeString:
 @register.filter
 def took(run: Run) -> str:
     """Return how long a run has been worked on; without the time that it waited for somebody."""
-    if run.started_at is None:
+    waits = run.status == RunStatus.APPROVED and run.lease_expires_at is None
+    if run.started_at is None or waits:
         return "not started"
     end = run.finished_at or (run.planned_at if run.status in {RunStatus.HELD, RunStatus.PLANNED} else None)
     return duration(((end or timezone.now()) - run.started_at).total_seconds())

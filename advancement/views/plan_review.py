@@ -48,7 +48,7 @@ def _strike(request: HttpRequest, run: Run, status: RunStatus) -> HttpResponse:
         messages.error(request, str(error))
         return HttpResponseClientRedirect(back) if request.headers.get("HX-Request") else redirect(back)
     run.refresh_from_db()
-    others = run.review_revision - revision_seen(request) - bool(changed)
+    others = run.review_revision - _seen(request) - bool(changed)
     if position is not None and request.headers.get("HX-Request"):
         return _row(request, run, position, others=bool(others))
     if position is None:
@@ -57,6 +57,12 @@ def _strike(request: HttpRequest, run: Run, status: RunStatus) -> HttpResponse:
     if others:
         messages.warning(request, _OTHERS)
     return redirect(back + (f"#move-{position}" if position else ""))
+
+
+def _seen(request: HttpRequest) -> int:
+    """Return the revision of the review that is shown: of the page, which is newer than that of its rows."""
+    seen = whole_number(request.POST.get("seen"))
+    return revision_seen(request) if seen is None else seen
 
 
 _OTHERS: Final = "Somebody else changed what is left out as well; look at it before you apply."

@@ -235,7 +235,10 @@ def test_a_move_is_left_out_and_put_back_with_its_row_sums_and_bar(run: Run) -> 
     assert "Apply 4 moves" in part
     assert 'name="revision" value="1"' in part
     assert "Somebody else" not in part
-    part = client.post(at("strike", run.pk), form | {"struck": "0", "revision": 1}, **HTMX).text
+    other = {"position": position_of(run, "elm"), "struck": "1", "revision": 0, "seen": 1}
+    assert "Somebody else" not in client.post(at("strike", run.pk), other, **HTMX).text, "the row is older"
+    client.post(at("strike", run.pk), other | {"struck": "0", "seen": 2}, **HTMX)
+    part = client.post(at("strike", run.pk), form | {"struck": "0", "seen": 3}, **HTMX).text
     assert f'<tr id="move-{position}">' in part
     assert "Apply 5 moves" in part
 
