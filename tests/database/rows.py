@@ -124,6 +124,7 @@ VALID: dict[str, Callable[[], models.Model]] = {
         sprout_revision=0,
         from_tier="sprout",
         to_tier="sapling",
+        struck=False,
     ),
     "outbox message": lambda: OutboxMessage(
         key="run-1-succeeded",
