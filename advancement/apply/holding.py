@@ -6,13 +6,14 @@ from advancement.database.statements import Fragment
 from advancement.models import Run
 
 # The sprouts whose last step is in this batch and was made. Only then is the sprout where the plan wants
-# it, and a hold in between would make the next step stale.
+# it, and a hold in between would make the next step stale. The sums here and below keep PostgreSQL, which
+# knows nothing of a run that is just being applied, from reading all of that run for each batch.
 _ARRIVED: Final = """
     arrived AS MATERIALIZED (
         SELECT m.sprout_id
         FROM advancement_moves AS m
         JOIN advancement_events AS e
-            ON e.sprout_id = m.sprout_id AND e.revision = m.sprout_revision + 1 AND e.run_id = m.run_id
+            ON e.sprout_id = m.sprout_id AND e.revision = m.sprout_revision + 1 AND e.run_id + 0 = m.run_id
         WHERE m.run_id = %(run)s AND m.position > %(lo)s AND m.position <= %(hi)s
             AND NOT EXISTS (
                 SELECT 1 FROM advancement_moves AS n
@@ -53,7 +54,7 @@ _RAISE_HELD: Final = f"""
     WITH {_ARRIVED}
     UPDATE sprouts SET revision = revision + 1
     FROM arrived JOIN advancement_holds AS h
-        ON h.sprout_id = arrived.sprout_id AND h.set_by_run_id = %(undone)s AND h.released_at IS NULL
+        ON h.sprout_id = arrived.sprout_id AND h.set_by_run_id + 0 = %(undone)s AND h.released_at IS NULL
     WHERE sprouts.id = arrived.sprout_id
 """
 
@@ -64,5 +65,5 @@ def _release(now: str) -> str:
         UPDATE advancement_holds SET released_at = {now}, released_by = %(by)s, release_reason = %(why)s
         FROM arrived
         WHERE advancement_holds.sprout_id = arrived.sprout_id
-            AND set_by_run_id = %(undone)s AND released_at IS NULL
+            AND set_by_run_id + 0 = %(undone)s AND released_at IS NULL
     """

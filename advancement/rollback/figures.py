@@ -14,7 +14,7 @@ from advancement.models import AdvancementRule, Run
 from advancement.rollback.rules import rules_rolled_back
 from advancement.rollback.scope import events_in_scope
 
-# From so many moves on, what takes a look at each of their events is remembered: a plan does not change.
+# From so many moves on, what takes a look at all of them is remembered: a plan does not change.
 _MANY: Final = 2_000
 _REMEMBERED: Final = timedelta(hours=12)
 
@@ -60,22 +60,32 @@ def figures_of(run: Run, *, ambiguous: Collection[str] = (), using: str = "defau
 
     Destinations are told apart by lifecycle model where a tier's slug is `ambiguous`.
     """
-    moves = run.moves.using(using).order_by()
-    groups = ["from_tier", "to_tier", "struck"]
-    if ambiguous and moves.filter(to_tier__in=ambiguous).exists():
-        groups.append("reverses_event__lifecycle_model_id")
-    counted = list(moves.values(*groups).annotate(steps=Count("position"), sprouts=_first_steps()))
+    counted, left_out = _remembered(
+        run, f"counts-{len(ambiguous)}", partial(_counts, run, ambiguous, using), using
+    )
     struck = [line for line in counted if line["struck"]]
-    left_out = run.left_out.using(using).order_by().values_list("bucket").annotate(count=Count("id"))
     return Figures(
         steps=sum(line["steps"] for line in counted),
         sprouts=sum(line["sprouts"] for line in counted),
         struck_steps=sum(line["steps"] for line in struck),
         struck=sum(line["sprouts"] for line in struck),
         destinations=_destinations(counted),
-        left_out=dict(left_out.values_list("bucket", "count")),
+        left_out=left_out,
         unwound=_remembered(run, "unwound", partial(_unwound, run, using), using) if run.unwind else 0,
     )
+
+
+def _counts(
+    run: Run, ambiguous: Collection[str], using: str
+) -> tuple[list[dict[str, object]], dict[str, int]]:
+    """Return how many moves lead from where to where, and how many events each bucket has."""
+    moves = run.moves.using(using).order_by()
+    groups = ["from_tier", "to_tier", "struck"]
+    if ambiguous and moves.filter(to_tier__in=ambiguous).exists():
+        groups.append("reverses_event__lifecycle_model_id")
+    counted = list(moves.values(*groups).annotate(steps=Count("position"), sprouts=_first_steps()))
+    left_out = run.left_out.using(using).order_by().values_list("bucket").annotate(count=Count("id"))
+    return counted, dict(left_out.values_list("bucket", "count"))
 
 
 def _first_steps() -> Count:
@@ -110,7 +120,7 @@ def rules_to_disable(run: Run, *, using: str = "default") -> list[AdvancementRul
 
 
 def _remembered(run: Run, what: str, look: Callable[[], Any], using: str) -> Any:
-    """Return what looks at each event of a plan, of a large one as it was found before."""
+    """Return what looks at each move of a plan, of a large one as it was found before."""
     if run.moves_planned < _MANY:
         return look()
     key = f"rollback-{what}-{using}-{run.pk}-{run.digest}-{run.review_revision}"

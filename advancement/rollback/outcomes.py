@@ -5,9 +5,10 @@ from typing import Final
 from advancement.database.statements import Fragment
 from advancement.models import Run, Sprout
 from advancement.models.runs import LeftOutBucket
-from advancement.rollback.scope import events_in_scope
 
 REVERTED: Final = "reverted"
+# A temporary table of the ids of the events in scope.
+SCOPE: Final = "rollback_scope"
 
 # Events are a sprout's history: an advancement or override puts it into a tier, a reversal takes that back,
 # so that it stands where it stood before. What stands is what nobody took back.
@@ -17,11 +18,10 @@ _STANDING: Final = "(e.reverses_id IS NULL OR e.rule_id IS NOT NULL)"
 def judged_events(run: Run, using: str) -> Fragment:
     """Return the query of (event_id, sprout_id, revision, sprout_revision, from_tier, to_tier, bucket).
 
-    It has every event in scope, and with `unwind` also the later advancements that are taken back with
+    It has every event in `SCOPE`, and with `unwind` also the later advancements that are taken back with
     them. An event can be taken back when everything later that still stands is taken back before it. To
     undo a rollback, nothing else at all may have happened to the sprout since.
     """
-    scope = Fragment.of(events_in_scope(run, using).values_list("id"), using, prefix="scope")
     excluded = Fragment("SELECT id FROM sprouts WHERE FALSE", {})
     if run.excluded:
         sprouts = Sprout.objects.filter(pk__in=run.excluded).values_list("id")
@@ -30,10 +30,9 @@ def judged_events(run: Run, using: str) -> Fragment:
     unwind = "TRUE" if run.unwind else "FALSE"
     b = LeftOutBucket
     sql = f"""
-        WITH scope AS ({scope.sql}),
-        starts AS (
+        WITH starts AS (
             SELECT e.sprout_id, MIN(e.revision) AS revision
-            FROM scope JOIN advancement_events AS e ON e.id = scope.id
+            FROM {SCOPE} AS scope JOIN advancement_events AS e ON e.id = scope.id
             GROUP BY e.sprout_id
         ),
         history AS (
@@ -47,7 +46,7 @@ def judged_events(run: Run, using: str) -> Fragment:
             FROM starts
             JOIN advancement_events AS e
                 ON e.sprout_id = starts.sprout_id AND e.revision >= starts.revision
-            LEFT JOIN scope ON scope.id = e.id
+            LEFT JOIN {SCOPE} AS scope ON scope.id = e.id
             LEFT JOIN advancement_events AS r ON r.reverses_id = e.id
             LEFT JOIN sprouts AS s ON s.id = e.sprout_id
             LEFT JOIN lifecycle_tiers AS t
@@ -80,4 +79,4 @@ def judged_events(run: Run, using: str) -> Fragment:
         FROM sorted
         WHERE in_scope = 1 OR (in_scope_before > 0 AND bucket = '{REVERTED}')
     """
-    return Fragment(sql, {**scope.constants, **excluded.constants})
+    return Fragment(sql, excluded.constants)

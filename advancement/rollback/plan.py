@@ -6,10 +6,12 @@ from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
 
 from advancement.database.clock import database_now
+from advancement.database.statements import Fragment
 from advancement.evaluation.plan import prepare_planning, publish_plan
 from advancement.models import Run
 from advancement.models.runs import LeftOutBucket
-from advancement.rollback.outcomes import REVERTED, judged_events
+from advancement.rollback.outcomes import REVERTED, SCOPE, judged_events
+from advancement.rollback.scope import events_in_scope
 
 _OUTCOMES: Final = "rollback_outcomes"
 _REASONS: Final = {
@@ -32,14 +34,25 @@ def make_rollback_plan(run: Run, token: int, *, using: str = "default") -> None:
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
         prepare_planning(cursor, using, outermost=outermost)
         as_of = database_now(using)
+        _store_scope(cursor, run, using)
         fragment = judged_events(run, using)
         cursor.execute(f"DROP TABLE IF EXISTS {_OUTCOMES}")
         cursor.execute(f"CREATE TEMPORARY TABLE {_OUTCOMES} AS {fragment.sql}", fragment.constants)
+        cursor.execute(f"DROP TABLE {SCOPE}")
         moves = _store_moves(cursor, run)
         left_out = _store_left_out(cursor, run)
         cursor.execute(f"DROP TABLE {_OUTCOMES}")
         figures = {"moves_planned": moves, "evaluated": moves + left_out, "digest": _digest(cursor, run)}
         publish_plan(run, token, as_of, figures, using)
+
+
+def _store_scope(cursor: CursorWrapper, run: Run, using: str) -> None:
+    scope = Fragment.of(events_in_scope(run, using).values_list("id"), using)
+    cursor.execute(f"DROP TABLE IF EXISTS {SCOPE}")
+    cursor.execute(f"CREATE TEMPORARY TABLE {SCOPE} AS {scope.sql}", scope.constants)
+    if cursor.db.vendor == "postgresql":
+        # Of a run that ended just now it would expect a few events, and take hours over many.
+        cursor.execute(f"ANALYZE {SCOPE}")
 
 
 def _store_moves(cursor: CursorWrapper, run: Run) -> int:

@@ -9,7 +9,7 @@ from typing import Final
 
 import django.db
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connections, transaction
 
 from advancement.aggregation.refresh import refresh_signals
 from advancement.apply import Applier
@@ -40,6 +40,8 @@ Progress = Callable[[str, int, int], None]
 # Seconds to wait for another run that is being applied, before this one fails, to be resumed later.
 PATIENCE: Final = 30.0
 _POLL: Final = 0.5
+# From so many on, analysing a plan takes less time than it saves.
+_MANY_MOVES: Final = 1_000
 
 
 def silent(phase: str, done: int, total: int) -> None:
@@ -161,6 +163,17 @@ class _Worker:
         make = make_rollback_plan if run.kind == RunKind.ROLLBACK else make_plan
         make(run, self._token, using=self._using)
         self.diary.planned(self.run)
+        self._analyse()
+
+    def _analyse(self) -> None:
+        """Let PostgreSQL look at a large plan that it knows nothing of yet.
+
+        Else it would take it for a few rows, and read the whole plan for each batch.
+        """
+        connection = connections[self._using]
+        if connection.vendor == "postgresql" and self.run.moves_planned >= _MANY_MOVES:
+            with connection.cursor() as cursor:
+                cursor.execute("ANALYZE advancement_moves")
 
     def _mend_tiers(self, run: Run) -> None:
         """Read the settings again where a scheduled run names tiers that do not exist.

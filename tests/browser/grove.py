@@ -20,12 +20,13 @@ from django_q.tasks import async_task
 
 from advancement.criteria.rules import RuleDefinition
 from advancement.holds import set_hold
+from advancement.importing.uploads import receive, work_on_uploads
 from advancement.management.commands.demo import PASSWORD
 from advancement.models import LifecycleModel, Run, Sprout, Tier
 from advancement.models.runs import RunStatus, RunTrigger
 from advancement.rights import OPERATOR
 from advancement.rollback.scope import RollbackRequest
-from advancement.rulebook import save_draft
+from advancement.rulebook import archive_rule, save_draft
 from advancement.runs.override import override_tier
 from advancement.runs.start import RunRequest, start_rollback, start_run
 from advancement.runs.work import work_on
@@ -43,6 +44,12 @@ PEOPLE = {
     "approver": "Approver",
     "root": "",
 }
+
+
+TWO_SPROUTS = b"""id,title,lifecycle_model,tier,created_at
+7d0c0000-0000-4000-8000-000000000001,notes/one.md,botanical,seed,2026-01-01T00:00:00Z
+7d0c0000-0000-4000-8000-000000000002,notes/two.md,botanical,seed,2026-01-01T00:00:00Z
+"""
 
 
 class Grove:
@@ -129,6 +136,9 @@ def _runs() -> None:
         lease_expires_at=None,
         retry_at=datetime.now(UTC) + timedelta(days=365),
     )
+    # Somebody seems to work on this one, so nobody else takes it up.
+    working = start_run(RunRequest(from_tiers=("tree",)), trigger=RunTrigger.CONSOLE)
+    Run.objects.filter(pk=working.pk).update(lease_expires_at=datetime.now(UTC) + timedelta(days=365))
 
 
 def _worked(request: RunRequest) -> Run:
@@ -147,6 +157,10 @@ def _records() -> None:
         "views >= 4", slug="seed-to-sprout-cited", from_tier="seed", to_tier="sprout"
     )
     save_draft(draft, by="editor")
+    archive_rule("tree-to-grove-landmark")
+    receive("sprouts", "two.csv", [TWO_SPROUTS], by="operator")
+    receive("sprouts", "broken.csv", [TWO_SPROUTS.replace(b"botanical", b"astral")], by="operator")
+    work_on_uploads()
     academic = LifecycleModel.objects.create(slug="academic", label="Academic")
     for position, slug in enumerate(["draft", "preprint", "published"]):
         Tier.objects.create(

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from advancement.models import LifecycleModel, Run, Tier
+from advancement.models import AdvancementEvent, LifecycleModel, Run, Sprout, Tier, Upload
 from advancement.models.runs import RunKind, RunStatus
 
 
@@ -39,36 +40,81 @@ ADVANCED = _run(kind=RunKind.ADVANCEMENT, status=RunStatus.SUCCEEDED)
 PLANNED = _run(kind=RunKind.ADVANCEMENT, status=RunStatus.PLANNED, moves_planned__gt=0)
 HELD = _run(status=RunStatus.HELD)
 FAILED = _run(status=RunStatus.FAILED)
+WORKING = _run(status=RunStatus.PLANNING)
 ROLLBACK = _run(kind=RunKind.ROLLBACK)
+RULE, DRAFTED, ARCHIVED = "sprout-to-sapling-basic", "seed-to-sprout-cited", "tree-to-grove-landmark"
 
 
-def _rule() -> str:
-    return "sprout-to-sapling-basic"
+def _rule(slug: str) -> Callable[[], str]:
+    return lambda: slug
 
 
-def _drafted() -> str:
-    return "seed-to-sprout-cited"
+def _event(**wanted: Any) -> Callable[[], int]:
+    return lambda: AdvancementEvent.objects.filter(**wanted).latest("pk").pk
+
+
+def _sprout(**wanted: Any) -> Callable[[], UUID]:
+    return lambda: Sprout.objects.filter(**wanted).order_by("title")[0].pk
+
+
+def _upload(status: str) -> Callable[[], int]:
+    return lambda: Upload.objects.filter(status=status).latest("pk").pk
 
 
 CONSOLE = [
     _at("console:dashboard"),
     _at("console:dashboard", case="viewer", who="viewer"),
+    _at("console:search", query="?q=docs"),
+    _at("console:search", query="?q=no+such+thing", case="nothing"),
     _at("console:health"),
+    _at("console:imports"),
+    _at("console:upload", _upload("checked")),
+    _at("console:upload", _upload("refused"), case="refused"),
+    _at("console:lifecycles"),
     _at("console:rules"),
     _at("console:rules", case="viewer", who="viewer"),
+    _at("console:rules", query="?state=draft", case="filtered"),
+    _at("console:import_rules"),
+    _at("console:switch_rule", _rule(RULE)),
+    _at("console:archive_rule", _rule(RULE)),
+    _at("console:unarchive_rule", _rule(ARCHIVED)),
     _at("console:new_rule"),
-    _at("console:rule", _rule),
-    _at("console:rule", _drafted, case="draft"),
-    _at("console:rule", _rule, case="viewer", who="viewer"),
+    _at("console:rule", _rule(RULE)),
+    _at("console:rule", _rule(DRAFTED), case="draft"),
+    _at("console:rule", _rule(ARCHIVED), case="archived"),
+    _at("console:rule", _rule(RULE), case="viewer", who="viewer"),
+    _at("console:activate_rule", _rule(DRAFTED)),
     _at("console:runs"),
+    _at("console:runs", case="viewer", who="viewer"),
     _at("console:start_run"),
     _at("console:run", ADVANCED),
+    _at("console:run", PLANNED, case="planned"),
     _at("console:run", HELD, case="held"),
     _at("console:run", FAILED, case="failed"),
+    _at("console:run", WORKING, case="working"),
+    _at("console:run", ADVANCED, case="viewer", who="viewer"),
+    _at("console:cancel_run", WORKING),
+    _at("console:drop_run", PLANNED),
+    _at("console:approve_run", HELD),
+    _at("console:discard_run", HELD),
+    _at("console:left_out", PLANNED),
     _at("console:plan", PLANNED),
     _at("console:plan", HELD, case="held"),
+    _at("console:plan", PLANNED, case="viewer", who="viewer"),
+    _at("console:plan_changes", PLANNED),
+    _at("console:apply_plan", PLANNED),
     _at("console:rollback"),
     _at("console:review_rollback", ROLLBACK),
+    _at("console:review_rollback", ROLLBACK, case="viewer", who="viewer"),
+    _at("console:events"),
+    _at("console:events", case="nothing", query="?q=no+such+thing"),
+    _at("console:event", _event(event_type="auto-advancement")),
+    _at("console:event", _event(event_type="manual-override"), case="override"),
+    _at("console:sprouts"),
+    _at("console:sprouts", case="nothing", query="?q=no+such+thing"),
+    _at("console:sprout", _sprout(tier="sapling")),
+    _at("console:sprout", _sprout(holds__released_at__isnull=True, holds__isnull=False), case="held"),
+    _at("console:sprout", _sprout(tier="seed"), case="viewer", who="viewer"),
     Place("console:dashboard", lambda: "/no-such-page/", case="404", status=404),
     Place("console:dashboard", lambda: "/broken/", case="500", status=500),
     Place("console:dashboard", lambda: "/health/?a=%00", case="400", status=400),
@@ -134,13 +180,36 @@ ADMIN = [
 PLACES = [*CONSOLE, *ADMIN]
 
 # Addresses that are no pages, and why.
+_POST = "takes POST alone, from a page that is looked at"
+_PART = "a part of a page that is looked at"
 EXCUSED = {
     "healthz": "says ok to a supervisor",
     "readyz": "JSON for a supervisor",
-    "admin:logout": "takes POST alone; the page that it answers with is visited in test_shell",
+    "badge_svg": "a picture",
+    "badge_json": "JSON",
+    "admin:logout": "takes POST alone; test_shell signs out",
     "admin:jsi18n": "a script",
     "admin:autocomplete": "JSON",
     "admin:view_on_site": "a redirect to a site that there is none of",
+    **dict.fromkeys(("console:plan_csv", "console:export_rules", "console:export_events"), "a file"),
+    "console:run_log": "a text",
+    **dict.fromkeys(
+        (
+            *("console:preview_rule", "console:preview_details", "console:preview_chart"),
+            *("console:run_progress", "console:run_rules"),
+        ),
+        _PART,
+    ),
+    **dict.fromkeys(
+        (
+            *("console:expect", "console:check_ledger", "console:resend", "console:try_channels"),
+            *("console:confirm_upload", "console:drop_upload", "console:load_example"),
+            *("console:archive_lifecycle", "console:count_rules", "console:discard_draft"),
+            *("console:restore_version", "console:resume_run", "console:strike", "console:strike_held"),
+            *("console:override_sprout", "console:hold_sprout", "console:release_sprout"),
+        ),
+        _POST,
+    ),
 }
 
 

@@ -19,7 +19,8 @@ OPTIONS = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violati
 # looks at the room around them; a box to tick may be as large as its label or cell.
 TINY = """
 () => [...document.querySelectorAll("button, input, select, textarea, summary, [role=button], .btn, nav a")]
-  .filter((e) => e.type !== "hidden" && e.checkVisibility({visibilityProperty: true}))
+  .filter((e) => e.type !== "hidden" && e.ariaHidden !== "true")
+  .filter((e) => e.checkVisibility({visibilityProperty: true}))
   .map((e) => {
     const boxes = [e, ...(e.labels || []), e.closest(".check-cell")];
     const sizes = boxes.filter(Boolean).map((b) => b.getBoundingClientRect());
@@ -28,6 +29,9 @@ TINY = """
   .filter(([e, width, height]) => width < 23.9 || height < 23.9)
   .map(([e, width, height]) => `${width.toFixed(1)} × ${height.toFixed(1)}: ${e.outerHTML.slice(0, 150)}`)
 """
+# Parts that load after the page, and look paler until they are there.
+LOADS_MORE = "[hx-trigger*=load]"
+SETTLED = "() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')"
 WIDTH = "() => [document.documentElement.scrollWidth, window.innerWidth]"
 
 
@@ -36,6 +40,9 @@ def test_a_page_is_accessible_in_both_themes_at_both_widths(place: Place, visit:
     if place.status >= 400:
         watch.expect(f"^{place.status}: GET ")
     page = visit(place.find(), place.who)
+    if page.locator(LOADS_MORE).count():
+        page.wait_for_load_state("networkidle")
+        page.wait_for_function(SETTLED)
     page.evaluate(AXE_SCRIPT)
     found: dict[str, list[str]] = {}
     for width, theme in _appearances(page):

@@ -250,7 +250,7 @@ def test_a_finished_run_shows_its_sums_its_rules_and_its_log(
         f"?run_id={run.pk}",
     ):
         assert text in page.text, text
-    assert 'hx-trigger="every' not in page.text
+    assert "every 1s" not in page.text
     assert "http-equiv" not in page.text
     assert sum(line.count for line in page.context["tally"]) == run.evaluated == 8
 

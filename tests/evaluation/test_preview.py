@@ -93,13 +93,13 @@ def test_ten_of_many_are_named_and_all_are_counted() -> None:
 
 
 def test_the_nearest_miss_comes_first_whatever_the_signals_are() -> None:
-    near = make_sprout(signals={"views": 95, "qualityScore": 0.9})
-    nearer = make_sprout(signals={"views": 100, "qualityScore": 0.78})
+    by_views = make_sprout(signals={"views": 95, "qualityScore": 0.9})
+    by_quality = make_sprout(signals={"views": 100, "qualityScore": 0.6})
     make_sprout(signals={"views": 10, "qualityScore": 0.1})
     details = preview_details(make_rule("views >= 100", "qualityScore >= 0.8"))
     assert [(miss.sprout_id, miss.criterion, miss.needed, miss.gap) for miss in details.near_misses] == [
-        (nearer.pk, 1, 0.8, 0.02),
-        (near.pk, 0, 100, 5),
+        (by_views.pk, 0, 100, 5),
+        (by_quality.pk, 1, 0.8, 0.2),
     ]
 
 

@@ -345,7 +345,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_sprouts(
         with CaptureQueriesContext(connection) as queries:
             rollback(run=run.pk, hold=True)
         counts.append(len(queries))
-    assert counts[1] == counts[2] == {"sqlite": 72, "postgresql": 89}[connection.vendor]
+    assert counts[1] == counts[2] == {"sqlite": 75, "postgresql": 94}[connection.vendor]
 
 
 def test_signals_that_are_gone_do_not_matter() -> None:

@@ -23,7 +23,7 @@ from advancement.views.rollbacks import actions
 from advancement.views.rollbacks.buckets import CHANGED, CLEAN, Bucket, planned_buckets
 from advancement.views.rollbacks.confirmation import MOST_UNTYPED, Confirmation, hold_choices
 from advancement.views.rollbacks.result import result_context
-from advancement.views.rollbacks.rows import listing, moves_matching, search_term
+from advancement.views.rollbacks.rows import Listing, listing, moves_matching, search_term
 from advancement.views.rollbacks.wording import (
     change_words,
     rules_by_slug,
@@ -33,6 +33,8 @@ from advancement.views.rollbacks.wording import (
 )
 from advancement.views.shell import Console
 
+# Counting on would cost more than it tells: whoever searches narrows it down.
+_MOST_MATCHING = 1_000
 _WAITING = (RunStatus.PLANNING, RunStatus.APPROVED, RunStatus.APPLYING)
 
 
@@ -161,11 +163,17 @@ def _list_context(
         "under_review": True,
     }
     if term and bucket == CLEAN:
-        moves = moves_matching(run, term)
-        context["matching"], context["more_match"] = count_up_to(
-            moves.filter(struck=True) if excluded_only else moves
-        )
+        context |= _matching(run, term, context["page"], excluded_only=excluded_only)
     return context
+
+
+def _matching(run: Run, term: str, page: Listing, *, excluded_only: bool) -> dict[str, Any]:
+    """Return how many sprouts a search finds; what a single page shows need not be counted again."""
+    if page.before is None and page.after is None:
+        return {"matching": len(page.rows), "more_match": False}
+    moves = moves_matching(run, term)
+    count, more = count_up_to(moves.filter(struck=True) if excluded_only else moves, _MOST_MATCHING)
+    return {"matching": count, "more_match": more}
 
 
 def bucket_of(request: HttpRequest, buckets: Sequence[Bucket], usual: str) -> str:
