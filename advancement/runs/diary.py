@@ -11,6 +11,8 @@ from advancement.models.runs import RunKind, RunLogLevel
 from advancement.runs.log import Batches, line, write
 from advancement.runs.retry import first_line
 
+# How a line starts that tells of an error after which the same is tried again.
+RETRIED: Final = "The database failed"
 _MADE: Final = {
     RunKind.ADVANCEMENT: "advanced",
     RunKind.ROLLBACK: "taken back",
@@ -71,7 +73,7 @@ class Diary:
 
     def retries(self, error: Error, delay: int) -> None:
         """The database failed and the same is tried again; kept back while it can hardly be written."""
-        text = f"The database failed, next try in {delay} s: {first_line(error)}"
+        text = f"{RETRIED}, next try in {delay} s: {first_line(error)}"
         connection = connections[self._using]
         session = connection.connection
         if connection.vendor == "postgresql" and session is not None and not session.closed:

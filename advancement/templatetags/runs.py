@@ -114,10 +114,12 @@ def took(run: Run) -> str:
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """Return a number of seconds as in `0.4 s`, `26 s`, `2 min 5 s` or `1 h 3 min`."""
+    """Return a number of seconds as in `40 ms`, `1.4 s`, `26 s`, `2 min 5 s` or `1 h 3 min`."""
     if seconds is None:
         return "unknown"
     seconds = max(seconds, 0)
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f}{_NO_BREAK}ms"
     if seconds < 9.95:
         return f"{seconds:.1f}{_NO_BREAK}s"
     whole = round(seconds)

@@ -11,6 +11,7 @@ from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefre
 from advancement.models import AdvancementEvent, Move, Run, RunLogLine, Seal, SignalRefresh
 from advancement.models.runs import RunKind, RunLogLevel, RunStatus
 from advancement.rights import Right
+from advancement.runs.diary import RETRIED
 from advancement.runs.planned import Reason, lines_of, reasons_of, tally_of, titles_of
 from advancement.runs.review import under_review
 from advancement.runs.standing import Standing, standing_of, unfinished, waits_because
@@ -125,16 +126,17 @@ def _newest_lines(found: Run) -> list[RunLogLine]:
 
 
 def _troubles(found: Run, lines: Sequence[RunLogLine]) -> list[Reason]:
-    """Return the errors and warnings of the log, the same ones together; `lines` are its newest."""
+    """Return the errors that the log tells of, the same ones together; `lines` are its newest."""
     if len(lines) == LINES_SHOWN:  # there may be others among the older ones
         wrong = RunLogLine.objects.filter(run=found.pk).exclude(level=RunLogLevel.INFO).order_by("-pk")
         lines = list(wrong[:LINES_SHOWN])
     counts: dict[tuple[str, str], int] = {}
     for level, text in ((line.level, line.text) for line in lines if line.level != RunLogLevel.INFO):
         # The same error after another wait is the same.
-        said = text.partition(" s: ")[2] if text.startswith("The database failed") else text
+        said = text.partition(" s: ")[2] if text.startswith(RETRIED) else text
         kind = "retried" if said != text else level
-        counts[kind, said] = counts.get((kind, said), 0) + 1
+        if kind != RunLogLevel.WARNING:  # what a person did, or a guardrail, stands above
+            counts[kind, said] = counts.get((kind, said), 0) + 1
     return [Reason(kind, said, count) for (kind, said), count in counts.items()][:_TROUBLES_SHOWN]
 
 

@@ -16,6 +16,7 @@ from advancement.runs.override import override_tier
 from advancement.runs.schedule import note_tick, work_off
 from advancement.runs.start import RunRequest, claim_date, start_rollback, start_run
 from advancement.runs.work import work_on
+from advancement.templatetags.runs import duration
 from tests.console.runs_cast import HTMX, approver, operator, viewer, waiting_run
 from tests.factories import add_model, add_rule, finished_run, make_sprout, planned_run
 from tests.runs.conftest import DAY, failing_batches, let_lease_expire, no_delays, plant
@@ -539,3 +540,29 @@ def test_names_are_escaped(grove: None) -> None:
     run = start_run(RunRequest(requested_by="<b>eve", dry_run=True), trigger=RunTrigger.CONSOLE, leased=False)
     for name in (at("runs"), at("run", run.pk)):
         assert "<b>eve" not in operator().get(name).text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, "unknown"),
+        (-3, "0 ms"),
+        (0.04, "40 ms"),
+        (0.9996, "1.0 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (59.6, "1 min 0 s"),
+        (125, "2 min 5 s"),
+        (3_780, "1 h 3 min"),
+    ],
+)
+def test_durations_are_said_in_units_that_fit(seconds: float | None, words: str) -> None:
+    assert duration(seconds).replace("\u00a0", " ") == words
+
+
+def test_what_a_person_did_is_no_error(grove: None) -> None:
+    run = waiting_run()
+    operator().post(at("cancel_run", run.pk))
+    page = operator().get(at("run", run.pk))
+    assert page.context["troubles"] == []
+    assert "otto cancelled it." in page.text
