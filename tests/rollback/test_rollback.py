@@ -355,3 +355,16 @@ def test_signals_that_are_gone_do_not_matter() -> None:
     assert newest_event(sprout).signal_values["all_time"] is None
     make_signals(sprout, citations=3)
     assert Sprout.objects.get().tier == "sprout"
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite needs no statistics of a plan")
+def test_a_large_plan_is_analysed_before_it_is_applied(monkeypatch: pytest.MonkeyPatch) -> None:
+    analysed = "ANALYZE advancement_moves"
+    advanced(3)
+    with CaptureQueriesContext(connection) as queries:
+        rollback(rule="a-rule", dry_run=True)
+    assert analysed not in [query["sql"] for query in queries]
+    monkeypatch.setattr("advancement.runs.work._MANY_MOVES", 3)
+    with CaptureQueriesContext(connection) as queries:
+        rollback(rule="a-rule", dry_run=True)
+    assert analysed in [query["sql"] for query in queries]

@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from advancement.models import Run, Schedule
 from advancement.runs import schedule
-from advancement.runs.schedule import due_date, latest_slot, something_to_do, work_off
+from advancement.runs.schedule import due_date, latest_slot, next_slot, something_to_do, work_off
 from advancement.runs.start import RunRequest, claim_date
 
 pytestmark = pytest.mark.django_db
@@ -131,3 +131,11 @@ def test_without_a_cron_nothing_is_ever_due(clock, settings: Settings) -> None:
     settings.ADVANCEMENT_CRON = None
     assert due_date() is None
     assert not something_to_do()
+
+
+def test_the_next_slot_is_the_next_one_after_now(clock, settings: Settings) -> None:
+    clock("2026-03-05 02:00:00")
+    assert next_slot() == at("2026-03-06 02:00")
+    assert next_slot(now=at("2026-03-05 01:59:59")) == at("2026-03-05 02:00")
+    settings.ADVANCEMENT_CRON = None
+    assert next_slot() is None
