@@ -9,13 +9,13 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --no-config --universal --python-v
 	--generate-hashes --custom-compile-command "make lock" pyproject.toml
 
 # Enough to try things out; whoever sets DEBUG in the environment decides.
-test-postgres test-sqlite types bench: export DEBUG ?= 1
+test-postgres test-sqlite types bench pictures: export DEBUG ?= 1
 # With a .env the installation's own settings hold, so that nothing is tried out on a real grove.
 demo console: export DEBUG ?= $(if $(wildcard .env),,1)
 demo console: export ADVANCEMENT_APPROVE_OWN ?= $(if $(wildcard .env),,1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo console test test-postgres test-sqlite lint format types layers bench faults audit lock clean
+.PHONY: help setup setup-dev demo console test test-postgres test-sqlite lint format types layers bench pictures faults audit lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -64,6 +64,9 @@ layers: setup-dev ## Check that modules import only from the layers below them.
 
 bench: setup-dev ## Measure the engine on PostgreSQL and on SQLite.
 	@$(PYTHON) tests/postgres.py -- $(PYTHON) -m tests.bench $(ARGS)
+
+pictures: setup-dev ## Take the pictures of the documents, from the sample grove.
+	@$(PYTHON) tests/postgres.py -- $(PYTHON) -m tests.pictures
 
 faults: setup-dev ## Inject a thousand faults and compare with a run without one (ARGS="--only deadlock" narrows it).
 	@$(PYTHON) tests/postgres.py -- $(PYTHON) -m tests.faults $(ARGS)

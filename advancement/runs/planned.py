@@ -141,7 +141,7 @@ def _counted(run: Run, keys: Sequence[str], using: str) -> dict[tuple[Any, ...],
 def tally_of(run: Run, standing: Standing, *, struck: int = 0, using: str = "default") -> list[Counted]:
     """Return where everything went that a run evaluated; the counts add up to `evaluated`.
 
-    `struck` is how many moves are struck out of a plan that nobody decided about.
+    `struck` is how many moves are struck out of a plan that was not to be applied yet.
     """
     if run.kind == RunKind.OVERRIDE:
         return [Counted("Moved", standing.made), Counted("Not moved", run.evaluated - standing.made)]
@@ -169,8 +169,8 @@ def _tally_of_moves(run: Run, standing: Standing, struck: int) -> list[Counted]:
     if run.status == RunStatus.SUCCEEDED:
         return [made]
     if run.status in {RunStatus.CANCELLED, RunStatus.DISCARDED}:
-        return [made, Counted("Dropped with the plan", standing.left)]
-    return [made, Counted("To do" if unfinished(run) else "Not reached", standing.left)]
+        return [made, Counted("Dropped with the plan", standing.left - struck)]
+    return [made, Counted("To do" if unfinished(run) else "Not reached", standing.left - struck)]
 
 
 def _tally_of_rollback(run: Run, struck: int, using: str) -> list[Counted]:

@@ -120,8 +120,8 @@ def _only_planned(run: Run) -> bool:
 
 
 def _struck(run: Run, using: str) -> int:
-    """Return how many moves are struck out of a plan that nobody decided about; later they are left out."""
-    if not (_only_planned(run) and run.review_revision):
+    """Return how many moves are struck out of a plan; once it is to be applied they are left out instead."""
+    if run.moves_struck or not run.review_revision:
         return 0
     return run.moves.using(using).filter(struck=True).count()
 

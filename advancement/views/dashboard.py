@@ -45,7 +45,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         .select_related("active_version", "draft_version")
         .order_by("active_version__priority", "pk")
     )
-    last_run = runs.order_by("-id").first()
+    last_run = runs.filter(planned_at__isnull=False).order_by("-id").first()
     day = (last_run.created_at if last_run else now).astimezone(UTC).date()
     counts = counts_by_day(day)
     enabled = [rule for rule in rules if rule.active_version and rule.active_version.enabled]

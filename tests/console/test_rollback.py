@@ -886,6 +886,21 @@ def test_an_undo_can_be_undone_and_what_is_undone_whole_is_not_offered_again(ope
     assert_ledger_holds()
 
 
+def test_what_counted_is_still_said_after_rollbacks_and_undos_in_turn(operator: Client) -> None:
+    advanced()
+    for _ in range(2):
+        rollback(undoes=rollback(rule="a-rule").pk)
+    plan = reviewed(operator, rule="a-rule")
+    assert "citations 3 ≥ 3" in words(operator.get(address(plan)))
+    before = words(operator.get(address(plan), {"bucket": "already_rolled_back"}))
+    assert before.count("citations 3 ≥ 3") == 2
+    confirm(operator, plan)
+    work_off()
+    assert "citations 3 ≥ 3" in words(operator.get(address(plan)))
+    operator.post(address(plan), {"do": "undo"})
+    assert "citations 3 ≥ 3" in words(operator.get(address(Run.objects.latest())))
+
+
 def test_a_rollback_that_may_still_go_on_is_not_undone(operator: Client) -> None:
     advanced()
     plan = reviewed(operator, rule="a-rule")

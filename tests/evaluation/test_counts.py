@@ -312,7 +312,7 @@ def test_a_draft_that_was_counted_makes_its_tier_out_of_date_when_it_is_activate
     make_sprout(signals={"citations": 7})
     refresh_counts()
     assert figures("b") == (1, 1, {})
-    activate_draft("a")
+    activate_draft("a", by="approver")
     AdvancementRule.objects.filter(pk="a").update(activated_at=database_now())
     refresh_counts()
     assert figures("b") == (1, 1, {"a": 1})

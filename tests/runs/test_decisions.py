@@ -374,6 +374,16 @@ def test_a_plan_under_review_counts_by_rule_what_is_left_of_it() -> None:
     assert found["by_rule"][0]["count"] == 3
 
 
+def test_a_discarded_plan_adds_up_with_what_was_struck() -> None:
+    run = dry_run()
+    strike(run, 1, 2)
+    discard(run.pk, by="ada", reason="no")
+    found = assert_adds_up(run)
+    assert (found["advanced"], found["skipped"]) == (0, 5)
+    tally = {line.words: line.count for line in tally_of(run, standing_of(run), struck=2)}
+    assert (tally["Dropped with the plan"], tally["Left out by hand"]) == (3, 2)
+
+
 def test_a_rollback_under_review_adds_up_as_well() -> None:
     run = dry_run()
     apply_plan(run.pk, revision=0, by="ada")

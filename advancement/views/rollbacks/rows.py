@@ -102,7 +102,9 @@ def _of_moves(page: Page[Move], later: dict[UUID, list[Move]], *, told: bool) ->
     """Return the rows of moves; where it is `told` what became of their sprouts since, with that."""
     sprouts = _sprouts(move.sprout_id for move in page.rows)
     changed = {move.sprout_id for move in page.rows if _changed(sprouts.get(move.sprout_id), move)}
-    histories = _histories(changed) if told else {}
+    events = [move.reverses_event for move in page.rows if move.reverses_event]
+    silent = {event.sprout_id for event in events if not (event.reverses or event).criteria_met}
+    histories = _histories(silent | changed if told else silent)
     rows = []
     for move in page.rows:
         steps = [move, *later.get(move.sprout_id, [])]
@@ -114,7 +116,10 @@ def _of_moves(page: Page[Move], later: dict[UUID, list[Move]], *, told: bool) ->
                 sprouts.get(move.sprout_id),
                 struck=move.struck,
                 changed=move.sprout_id in changed,
-                since=_newest(histories.get(move.sprout_id, []), after=move.sprout_revision),
+                history=histories.get(move.sprout_id, []),
+                since=_newest(histories.get(move.sprout_id, []), after=move.sprout_revision)
+                if told
+                else None,
             )
         )
     return Listing(rows, page.before, page.after)
@@ -144,6 +149,7 @@ def _of_left_out(page: Page[LeftOut]) -> Listing:
                 [event],
                 [event.from_tier, event.to_tier],
                 sprouts.get(left_out.sprout_id),
+                history=history,
                 since=history[-1] if history[-1].pk != event.pk else None,
                 reason=left_out.reason,
             )
@@ -164,6 +170,7 @@ def _of_events(page: Page[AdvancementEvent]) -> Listing:
                 taken_back or [event],
                 [event.from_tier, event.to_tier],
                 sprouts.get(event.sprout_id),
+                history=history,
                 since=history[-1] if history[-1].run_id != event.run_id else None,
             )
         )
@@ -171,7 +178,13 @@ def _of_events(page: Page[AdvancementEvent]) -> Listing:
 
 
 def _row(
-    key: int, events: Sequence[AdvancementEvent], tiers: Sequence[str], sprout: Sprout | None, **more: Any
+    key: int,
+    events: Sequence[AdvancementEvent],
+    tiers: Sequence[str],
+    sprout: Sprout | None,
+    *,
+    history: Sequence[AdvancementEvent],
+    **more: Any,
 ) -> Row:
     """Return a row; a sprout that is gone goes by the title that it had then."""
     event = events[0]
@@ -182,11 +195,24 @@ def _row(
         exists=sprout is not None,
         model=event.lifecycle_model_id,
         tiers=tiers,
-        # What an undo takes back says nothing; what that one took back does.
-        counted=[event.reverses or event for event in events],
+        counted=[_origin(event, history) for event in events],
         tier_now=sprout.tier if sprout else "",
         **more,
     )
+
+
+def _origin(event: AdvancementEvent, history: Sequence[AdvancementEvent]) -> AdvancementEvent:
+    """Return the advancement by a rule that an event is about.
+
+    A rollback says nothing of what counted, nor does its undo, which stands for the advancement again.
+    """
+    by_key = {former.pk: former for former in history}
+    while not event.criteria_met and event.reverses_id is not None:
+        former = by_key.get(event.reverses_id) or event.reverses
+        if former is None:
+            break
+        event = former
+    return event
 
 
 def _sprouts(keys: Iterable[UUID]) -> dict[UUID, Sprout]:
