@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from playwright.sync_api import Browser, Page, Playwright, StorageState, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, StorageState, expect, sync_playwright
 from pytest_playwright import CreateContextCallback
 
 from advancement.management.commands.demo import PASSWORD
@@ -23,6 +23,7 @@ WIDE, NARROW = 1280, 375
 ZONE = "Europe/Berlin"
 # For whatever a test waits for; nothing waits longer than it has to.
 PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
 
 Visit = Callable[..., Page]
 

@@ -8,6 +8,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 from tests.browser.conftest import NARROW, WIDE, Visit
+from tests.browser.hands import SETTLED
 from tests.browser.pages import EXCUSED, PLACES, Place, addresses, of_facts_alone
 from tests.browser.watch import Watch
 
@@ -31,7 +32,6 @@ TINY = """
 """
 # Parts that load after the page, and look paler until they are there.
 LOADS_MORE = "[hx-trigger*=load]"
-SETTLED = "() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')"
 WIDTH = "() => [document.documentElement.scrollWidth, window.innerWidth]"
 
 
