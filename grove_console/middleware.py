@@ -7,23 +7,28 @@ from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 
-# Django's search form refuses NUL with a message of its own.
-_CHECKED_ELSEWHERE = {"q"}
+# The forms of the records refuse NUL with messages of their own.
+_RECORDS = "/admin/"
 
 
 class RefuseNul:
-    """Refuses addresses with a NUL character, which PostgreSQL cannot even compare with."""
+    """Refuses addresses and fields with a NUL character, which PostgreSQL cannot even compare with."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Refuse paths and parameters."""
+        """Refuse paths, parameters and fields; what files hold is for those to judge who read them."""
         if "\0" in request.path_info:
             raise Http404("There is no such page.")
+        in_records = request.path_info.startswith(_RECORDS)
         for name, values in request.GET.lists():
-            if "\0" in name or (name not in _CHECKED_ELSEWHERE and any("\0" in value for value in values)):
+            if "\0" in name or (not (in_records and name == "q") and any("\0" in text for text in values)):
                 raise BadRequest("A parameter contains a NUL character.")
+        if request.method == "POST" and not in_records:
+            for name, values in request.POST.lists():
+                if "\0" in name or any("\0" in str(text) for text in values):
+                    raise BadRequest("A field contains a NUL character; remove it and send the form again.")
         return self._get_response(request)
 
 

@@ -42,7 +42,8 @@ def thresholds_around(criterion: CriterionDefinition) -> list[float]:
     signal, threshold = SIGNALS[criterion.signal], float(criterion.threshold)
     step = 0.05 if signal.unit is Unit.SCORE else 1.0
     if threshold:
-        step = max(_least_step(signal), _round_step(threshold / 10, up=False))
+        least, wanted = _least_step(signal), threshold / 10
+        step = _round_step(wanted, up=False) if wanted > least else least
     steps = (step * n for n in range(-_STEPS_EACH_SIDE, _STEPS_EACH_SIDE + 1) if n)
     around = (round(threshold + distance, _DIGITS) for distance in steps)
     return sorted({threshold, *(number for number in around if signal.low <= number <= signal.high)})

@@ -77,10 +77,17 @@ def _problem(
     return Problem(code, rule.slug, f"Rule {quoted(rule.slug)}: {message}", field, blocks)
 
 
+# Pages beside those of the rules, which their addresses would hide.
+RESERVED_SLUGS: Final = frozenset({"count", "export", "import", "new", "preview"})
+
+
 def _check_texts(rule: RuleDefinition) -> Iterator[Problem]:
     if not _SLUG.fullmatch(rule.slug):
         requirement = f"1 to {MAX_SLUG_LENGTH} lowercase letters, digits, hyphens and underscores"
         yield _problem("bad-slug", rule, f"its id must consist of {requirement}; choose another.", "slug")
+    if rule.slug in RESERVED_SLUGS:
+        message = "its id is the address of a page of the console; choose another."
+        yield _problem("reserved-slug", rule, message, "slug")
     if not rule.title.strip():
         yield _problem("no-title", rule, "it has no title; give it one.", "title")
     elif len(rule.title) > MAX_TITLE_LENGTH:

@@ -18,6 +18,9 @@ _TYPES = [
 ]
 
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
+
+
 class EventFilter(forms.Form):
     """Which events are shown; days are days of the zone in which times are shown."""
 
@@ -37,6 +40,9 @@ class EventFilter(forms.Form):
         """Refuse a range that is turned around."""
         values = super().clean() or {}
         since, until = values.get("since"), values.get("until")
+        for name, day in (("since", since), ("until", until)):
+            if day and not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+                self.add_error(name, "Choose a day of our time.")
         if since and until and until < since:
             self.add_error("until", "The last day is before the first one.")
         return values

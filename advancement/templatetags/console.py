@@ -222,7 +222,11 @@ def sentence(rule: RuleDefinition) -> SafeString:
 
 @register.filter
 def figures(evidence: list[dict[str, Any]]) -> SafeString:
-    """Return an event's or a move's criteria with what counted: citations **15** ≥ 5."""
+    """Return an event's or a move's criteria with what counted: citations **15** ≥ 5.
+
+    Where some are met, as of a rule of which any suffices, the others did not count and are left out.
+    """
+    met = [line for line in evidence if line["met"]]
     lines = (
         (
             signal_words(line["signal"]),
@@ -232,7 +236,7 @@ def figures(evidence: list[dict[str, Any]]) -> SafeString:
             format_number(line["threshold"]),
             _within(line),
         )
-        for line in evidence
+        for line in met or evidence
     )
     return format_html(
         '<span class="figures">{}</span>',

@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
 from advancement.rights import Right
 
@@ -72,7 +73,8 @@ def may(user: "User | AnonymousUser", right: Right) -> bool:
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
     """Lead to the sign-in page, and from there back to this one."""
-    if request.headers.get("HX-Request"):
-        return HttpResponseClientRedirect(resolve_url("admin:login"))
+    if "HX-Request" in request.headers:
+        shown = HtmxDetails(request).current_url_abs_path or reverse("console:dashboard")
+        return HttpResponseClientRedirect(redirect_to_login(shown, resolve_url("admin:login")).url)
     back = request.get_full_path() if request.method in {"GET", "HEAD"} else reverse("console:dashboard")
     return redirect_to_login(back, resolve_url("admin:login"))

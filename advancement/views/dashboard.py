@@ -85,7 +85,8 @@ def expect(request: HttpRequest) -> HttpResponse:
         day = date.fromisoformat(request.POST.get("day", ""))
     except ValueError:
         day = None
-    if rule is None or day is None:
+    today = database_now().astimezone(UTC).date()
+    if rule is None or day is None or not today - timedelta(days=SHOWN_DAYS) <= day <= today:
         raise Http404("There is no such night of a rule.")
     mark_expected(rule.pk, day, by=request.user.get_username())
     messages.success(request, f"What {rule.pk} did on {day:%-d %b} is marked as expected.")

@@ -19,6 +19,8 @@ from advancement.views.access import allows
 SPROUTS_KEY = "console.sprouts"
 # Seconds; counting a million sprouts is not for every look at a page.
 COUNTED_FOR = 60
+# Up to so many are counted in a few milliseconds.
+MOST_COUNTED_ANEW = 100_000
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,23 @@ def archive_lifecycle(request: HttpRequest, slug: str) -> HttpResponse:
     model = LifecycleModel.objects.filter(pk=slug).first()
     if model is None:
         raise Http404(f"There is no lifecycle model {slug}.")
-    model.archived_at = None if model.archived_at else timezone.now()
-    model.save(update_fields=["archived_at"])
+    wanted = request.POST.get("archived") == "1"
+    if wanted != bool(model.archived_at):
+        model.archived_at = timezone.now() if wanted else None
+        model.save(update_fields=["archived_at"])
     said = "is archived: no new sprouts come in" if model.archived_at else "takes new sprouts again"
     messages.success(request, f"The lifecycle model {model.label} {said}.")
     return redirect("console:lifecycles")
 
 
 def count_sprouts() -> dict[tuple[str, str], int]:
-    """Return how many sprouts are in each tier, by model and slug, as of a minute ago at most."""
-    return cache.get_or_set(SPROUTS_KEY, _count_sprouts, COUNTED_FOR) or {}
+    """Return how many sprouts are in each tier, by model and slug; of many, as of a minute ago at most."""
+    known: dict[tuple[str, str], int] | None = cache.get(SPROUTS_KEY)
+    if known is None:
+        known = _count_sprouts()
+        if sum(known.values()) > MOST_COUNTED_ANEW:
+            cache.set(SPROUTS_KEY, known, COUNTED_FOR)
+    return known
 
 
 def _count_sprouts() -> dict[tuple[str, str], int]:

@@ -7,7 +7,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import resolve, reverse
 from django_htmx.http import trigger_client_event
 
 from advancement.criteria.changes import Comparison, compare
@@ -100,7 +99,7 @@ def _posted(request: HttpRequest, stored: StoredRule | None) -> HttpResponse:
     action = request.POST.get("action", SAVE)
     if step := take_step(entry, action, lifecycles()):
         return _after_step(request, Editor(step.entry, stored, focus=step.focus), action)
-    if action == PREVIEW:
+    if action != SAVE:
         return _page(request, _with_figures(Editor(entry, stored), request))
     return _save(request, entry, stored)
 
@@ -128,8 +127,6 @@ def _save(request: HttpRequest, entry: RuleEntry, stored: StoredRule | None) -> 
     slug = entry.slug.strip() or suggested_slug(entry)
     reading = read_rule(replace(entry, slug=slug), lifecycles())
     before = stored.newest_number if stored else 0
-    if stored is None and _taken_by_page(slug):
-        return _refused(request, entry, stored, Fault("slug", "This name is reserved; choose another."))
     if reading.errors:
         return _refused(request, entry, stored)
     try:
@@ -147,14 +144,6 @@ def _save(request: HttpRequest, entry: RuleEntry, stored: StoredRule | None) -> 
         return redirect("console:rule", slug=slug)
     _say_saved(request, version, changed=version.number > before)
     return redirect("console:rule", slug=version.rule_id)
-
-
-def _taken_by_page(slug: str) -> bool:
-    """Whether the address of a rule of that slug would be that of another page."""
-    try:
-        return resolve(reverse("console:rule", args=[slug])).view_name != "console:rule"
-    except Exception:  # Not a slug at all; its form is judged elsewhere.
-        return False
 
 
 def _say_saved(request: HttpRequest, version: RuleVersion, *, changed: bool) -> None:

@@ -43,7 +43,11 @@ def imports(request: HttpRequest) -> HttpResponse:
     context = {
         "title": "Import",
         "form": form,
-        "kinds": [(kind, IMPORTERS[kind]) for kind in UploadKind],
+        # Templates call classes, so the fields are taken out of them here.
+        "kinds": [
+            (kind, importer.csv_allowed, importer.required, importer.optional)
+            for kind, importer in ((kind, IMPORTERS[kind]) for kind in UploadKind)
+        ],
         "uploads": Upload.objects.order_by("-id")[:_SHOWN],
         "most": MAX_BYTES // 2**20,
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from advancement.models import AdvancementEvent, Run, Sprout, Upload
@@ -96,7 +97,7 @@ CONSOLE: dict[str, Methods] = {
     "badge_svg": {"GET": Call(ANYBODY, _sprout)},
     "badge_json": {"GET": Call(ANYBODY, _sprout)},
     "console:dashboard": {"GET": Call(STAFF)},
-    "console:expect": acts(OPERATORS, rule="a-rule", day="2026-03-06"),
+    "console:expect": acts(OPERATORS, rule="a-rule", day=f"{datetime.now(UTC):%Y-%m-%d}"),
     "console:search": {"GET": Call(STAFF)},
     "console:health": looks(),
     "console:check_ledger": acts(LOOKING),

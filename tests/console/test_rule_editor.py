@@ -318,8 +318,8 @@ def test_the_chart_marks_the_threshold_and_says_how_many_match_at_others(grove: 
     [
         "",
         "threshold=3",
-        "signal=views&signal=views&threshold=1e400&threshold=%00&threshold=%D9%A3",
-        "slug=%ED%A0%80&title=%00&based_on=99999999999999999999",
+        "signal=views&signal=views&threshold=1e400&threshold=%01&threshold=%D9%A3",
+        "slug=%ED%A0%80&title=%01&based_on=99999999999999999999",
         "slug=a-rule&based_on=1&" + "signal=views&operator=%3E&threshold=1&period=all_time&" * 150,
     ],
 )
