@@ -36,7 +36,7 @@ def test_it_shows_every_rule_of_the_tier_criterion_by_criterion(said: Any) -> No
         "notes/oak.md stays sprout: it meets no rule of its tier.",
         "to sapling by “Strict” (strict, version 1); all of these are needed:",
         "  ✗ citations ≥ 5: 2, short by 3",
-        "  ✗ views < 3: 9, over by 6",
+        "  ✗ views < 3: 9, over by 7",
         "to sapling by “Soft” (soft, version 1); any of these suffices:",
         "  ✗ citations ≥ 3: 2, short by 1",
         "  ✗ exports > 0: unknown",
