@@ -349,6 +349,18 @@ def test_records_lead_to_what_belongs_to_them(superuser: Client, grove: Sprout) 
     assert f'href="{_url(Run, "change", run.pk)}"' in left_out.text
 
 
+def test_what_has_a_page_of_its_own_leads_there(superuser: Client, grove: Sprout) -> None:
+    for model, name in (
+        (AdvancementEvent, "event"),
+        (AdvancementRule, "rule"),
+        (Run, "run"),
+        (Sprout, "sprout"),
+    ):
+        key = model.objects.get().pk
+        page = superuser.get(_url(model, "change", key)).text
+        assert f'href="{reverse(f"console:{name}", args=(key,))}"' in page
+
+
 def test_runs_list_how_many_moves_they_planned(superuser: Client, grove: Sprout) -> None:
     assert "moves_planned" in superuser.get(_url(Run, "changelist")).context["cl"].list_display
 

@@ -22,7 +22,15 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 
 from advancement.criteria.wording import format_number
-from advancement.models import AdvancementRule, LifecycleModel, Run, SignalAggregation, Sprout, Tier
+from advancement.models import (
+    AdvancementEvent,
+    AdvancementRule,
+    LifecycleModel,
+    Run,
+    SignalAggregation,
+    Sprout,
+    Tier,
+)
 from advancement.templatetags import console
 
 register = template.Library()
@@ -32,6 +40,13 @@ _UNKNOWN: Final = mark_safe('<span class="muted">unknown</span>')
 _TIERS: Final = {"tier", "initial_tier", "from_tier", "to_tier"}
 _TICKED: Final = (CheckboxInput, CheckboxSelectMultiple, RadioSelect)
 _TICK: Final = "action_checkbox"
+
+_PAGES: Final = {
+    AdvancementEvent: "console:event",
+    AdvancementRule: "console:rule",
+    Run: "console:run",
+    Sprout: "console:sprout",
+}
 
 # The groups of the start page: models by app and name, each with what its rows are.
 _GROUPS: Final[dict[str, dict[str, str]]] = {
@@ -251,10 +266,9 @@ def name_of(row: Any) -> str:
 @register.simple_tag
 def console_page(row: Any) -> str:
     """Return the address of the console's own page about a record; empty where there is none."""
-    if isinstance(row, Run):
-        return reverse("console:run", args=(row.pk,))
-    if isinstance(row, AdvancementRule):
-        return reverse("console:rule", args=(row.pk,))
+    for kind, name in _PAGES.items():
+        if isinstance(row, kind):
+            return reverse(name, args=(row.pk,))
     return ""
 
 
