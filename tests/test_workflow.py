@@ -95,7 +95,7 @@ def settings_of_a_run() -> set[str]:
     """Return the settings that decide what a run does, wherever it is scheduled."""
     source = (Path(__file__).parents[1] / "grove_console" / "settings.py").read_text(encoding="utf-8")
     read = re.findall(r"parse\.read\(\s*_values,\s*\"((?:ADVANCEMENT|DATABASE)_[A-Z_]+)\"", source)
-    return set(read) - {"ADVANCEMENT_CRON", "DATABASE_URL"}
+    return set(read) - {"ADVANCEMENT_CRON", "ADVANCEMENT_APPROVE_OWN", "DATABASE_URL"}
 
 
 def test_it_claims_the_day_or_makes_a_dry_run(job):
