@@ -274,7 +274,6 @@ def cast() -> None:
         ("?q=uniquesess", ["on"]),
         ("?q=beyo", ["beyond"]),
         ("?q=away", []),
-        ("?q=%00on", ["on", "beyond"]),
         ("?model=academic", ["ac"]),
         ("?tier=seed", ["off"]),
         ("?model=academic&tier=seed", []),
