@@ -89,6 +89,7 @@ _database: dict[str, Any] = parse.read(
     {"ENGINE": "django.db.backends.sqlite3", "NAME": str(BASE_DIR / "grove.sqlite3")},
 )
 if _database["ENGINE"] == "django.db.backends.sqlite3":
+    _database["ENGINE"] = "advancement.database.sqlite"
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,

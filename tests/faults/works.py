@@ -154,7 +154,7 @@ def save_some_rules() -> None:
     save_rules(
         [
             make_rule("citations >= 2", slug="cited"),
-            make_rule("views >= 9", slug="new", from_tier="tree", to_tier="grove"),
+            make_rule("views >= 9", slug="latest", from_tier="tree", to_tier="grove"),
         ],
         by="the work",
     )
