@@ -1,6 +1,5 @@
 """Judge rules: what is refused, what cannot be enabled, and what deserves a warning."""
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,17 +10,15 @@ from advancement.criteria.intervals import Box, boxes_of, finite, implies, inter
 from advancement.criteria.rules import CriterionDefinition, Lifecycles, Logic, Operator, RuleDefinition
 from advancement.criteria.sentences import criterion_sentence, signal_words
 from advancement.criteria.signals import SIGNALS, Period, Signal
+from advancement.criteria.slugs import MAX_SLUG_LENGTH, SLUG_WORDS, is_slug
 from advancement.criteria.wording import advice, format_number, quoted, storage_obstacle
 
-MAX_SLUG_LENGTH: Final = 100
 MAX_TITLE_LENGTH: Final = 200
 MAX_PRIORITY: Final = 32_767
 # As many as the database's integer columns hold.
 MAX_MOVES: Final = 2_147_483_647
 # Keeps the SQL of a rule far below SQLite's limit on the depth of an expression.
 MAX_CRITERIA: Final = 100
-
-_SLUG: Final = re.compile(rf"[a-z0-9_-]{{1,{MAX_SLUG_LENGTH}}}")
 
 Blocks = Literal["saving", "enabling", "nothing"]
 
@@ -82,8 +79,8 @@ RESERVED_SLUGS: Final = frozenset({"count", "export", "import", "new", "preview"
 
 
 def _check_texts(rule: RuleDefinition) -> Iterator[Problem]:
-    if not _SLUG.fullmatch(rule.slug):
-        requirement = f"1 to {MAX_SLUG_LENGTH} lowercase letters, digits, hyphens and underscores"
+    if not is_slug(rule.slug):
+        requirement = f"1 to {MAX_SLUG_LENGTH} {SLUG_WORDS}"
         yield _problem("bad-slug", rule, f"its id must consist of {requirement}; choose another.", "slug")
     if rule.slug in RESERVED_SLUGS:
         message = "its id is the address of a page of the console; choose another."

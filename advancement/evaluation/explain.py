@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from advancement.criteria.rules import CriterionDefinition, Operator
-from advancement.criteria.signals import SIGNALS
+from advancement.criteria.rules import CriterionDefinition
 from advancement.database.clock import database_now
 from advancement.evaluation.compile import CompiledRules, with_signals
+from advancement.evaluation.near import missed
 from advancement.evaluation.outcomes import BLOCKED, HELD, INVALID, NO_MATCH, NO_SIGNALS, outcome
 from advancement.evaluation.ruleset import RuleSet, load_rule_set
 from advancement.models import Hold, RuleVersion, Sprout
@@ -32,18 +32,14 @@ class CriterionExplanation:
 
     @property
     def gap(self) -> float | None:
-        """How much is missing until it is met; 0 when met, None when unknown.
+        """How much is missing until it is met, as near misses count it; 0 when met.
 
-        Of whole numbers a strict comparison needs one more than its threshold. Of others the threshold itself
-        is what is missed, so that a value right at it has the gap 0 without being met.
+        None when the signal is unknown, or no value would meet the criterion.
         """
-        if self.actual is None:
-            return None
         if self.met:
             return 0.0
-        strict = self.criterion.operator in {Operator.GT, Operator.LT}
-        more = 1 if strict and SIGNALS[self.criterion.signal].integral else 0
-        return abs(self.criterion.threshold - self.actual) + more
+        miss = missed(0, self.criterion, self.actual)
+        return miss.gap if miss else None
 
 
 @dataclass(frozen=True)

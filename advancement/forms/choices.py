@@ -9,7 +9,7 @@ from django.utils.text import slugify
 from advancement.criteria.rules import Lifecycles, Operator
 from advancement.criteria.sentences import SYMBOLS, signal_words
 from advancement.criteria.signals import SIGNALS, WINDOW_DAYS, Unit
-from advancement.criteria.validation import MAX_SLUG_LENGTH
+from advancement.criteria.slugs import MAX_SLUG_LENGTH
 from advancement.forms.rules import RuleEntry
 from advancement.models import AdvancementRule, LifecycleModel, Tier
 

@@ -15,10 +15,10 @@ from advancement.criteria.rules import (
     RuleDefinition,
 )
 from advancement.criteria.signals import Period
+from advancement.criteria.slugs import MAX_SLUG_LENGTH, SLUG_WORDS
 from advancement.criteria.validation import (
     MAX_MOVES,
     MAX_PRIORITY,
-    MAX_SLUG_LENGTH,
     Blocks,
     Problem,
     check_rule,
@@ -241,7 +241,7 @@ def _warning(problem: Problem, enabled: bool) -> Fault:
 # What is said better where the field stands right beside it.
 _OWN_WORDS: Final[Mapping[str, str]] = {
     "no-title": "Give the rule a title.",
-    "bad-slug": f"Use 1 to {MAX_SLUG_LENGTH} lowercase letters, digits, hyphens and underscores.",
+    "bad-slug": f"Use 1 to {MAX_SLUG_LENGTH} {SLUG_WORDS}.",
     "bad-priority": f"Enter a whole number from 0 to {format_number(MAX_PRIORITY)}.",
     "bad-guardrail": f"Enter a whole number from 1 to {format_number(MAX_MOVES)}, or nothing.",
     "no-criteria": "Add at least one criterion: without any, nothing could ever meet the rule.",

@@ -3,18 +3,16 @@
 from django.core.validators import RegexValidator
 from django.db import models
 
+from advancement.criteria.slugs import MAX_SLUG_LENGTH, SLUG_PATTERN, SLUG_WORDS
 from advancement.models.constraints import MAX_SMALL_INTEGER, in_range, not_empty
 
-slug_validator = RegexValidator(
-    r"^[a-z0-9][a-z0-9_-]*\Z",
-    "Use lowercase letters, digits, hyphens and underscores, starting with a letter or digit.",
-)
+slug_validator = RegexValidator(SLUG_PATTERN, f"Use {SLUG_WORDS}.")
 
 
 class LifecycleModel(models.Model):
     """A named, ordered ladder of tiers that sprouts climb."""
 
-    slug = models.CharField(max_length=100, primary_key=True, validators=[slug_validator])
+    slug = models.CharField(max_length=MAX_SLUG_LENGTH, primary_key=True, validators=[slug_validator])
     label = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True)
@@ -31,7 +29,7 @@ class Tier(models.Model):
     """One rung of a lifecycle model. Its slug never changes: sprouts, rules and events hold it by value."""
 
     lifecycle_model = models.ForeignKey(LifecycleModel, models.PROTECT, related_name="tiers")
-    slug = models.CharField(max_length=100, validators=[slug_validator])
+    slug = models.CharField(max_length=MAX_SLUG_LENGTH, validators=[slug_validator])
     label = models.CharField(max_length=200)
     emoji = models.CharField(max_length=16, blank=True)
     position = models.PositiveSmallIntegerField()

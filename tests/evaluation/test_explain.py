@@ -3,6 +3,7 @@
 import pytest
 
 from advancement.evaluation.explain import explain
+from advancement.evaluation.preview import preview_details
 from advancement.holds import set_hold
 from tests.criteria.cast import make_rule
 from tests.factories import add_rules, make_signals, make_sprout
@@ -52,3 +53,24 @@ def test_a_hold_is_named_before_the_rules() -> None:
     explanation = explain(sprout.pk)
     assert explanation.bucket == "held"
     assert explanation.rules[0].matches
+
+
+@pytest.mark.parametrize(
+    ("criterion", "actual", "gap"),
+    [
+        ("citations > 4", 3, 2),
+        ("citations >= 4.5", 3, 2),
+        ("citations < 4", 5, 2),
+        ("citations == 4", 7, 3),
+        ("qualityScore > 0.45", 0.42, 0.03),
+        ("qualityScore > 0.45", 0.45, 0),
+    ],
+)
+def test_the_gap_reaches_to_where_a_criterion_is_met_as_that_of_a_near_miss_does(
+    criterion: str, actual: float, gap: float
+) -> None:
+    add_rules(definition := make_rule(criterion))
+    signal = definition.criteria[0].signal
+    (rule,) = explain(make_sprout(signals={signal: actual}).pk).rules
+    (near,) = preview_details(definition).near_misses
+    assert rule.criteria[0].gap == near.gap == gap
