@@ -11,8 +11,9 @@ from django.db.models import Count, Exists, Max, OuterRef
 from django.db.models.functions import TruncDate
 
 from advancement.database.clock import database_now
-from advancement.models import AdvancementEvent, AdvancementRule, DailyCount
+from advancement.models import AdvancementEvent, AdvancementRule, DailyCount, Run
 from advancement.models.events import AdvancementEventType
+from advancement.models.runs import RunKind
 
 SHOWN_DAYS: Final = 30
 USUAL_DAYS: Final = 28
@@ -82,6 +83,28 @@ def counts_by_day(last: date, *, using: str = "default") -> Counts:
     for day, rule, count in _count(counted_to + timedelta(days=1), last, using):
         found[rule][day] = count
     return found
+
+
+def rolled_back_by_day(last: date, *, using: str = "default") -> dict[date, int]:
+    """Return how many advancements were taken back on each of the thirty UTC days up to `last`.
+
+    A rollback counts on the day of its end, without what was put back again by undoing it.
+    """
+    start = datetime.combine(last - timedelta(days=SHOWN_DAYS - 1), time.min, UTC)
+    runs = Run.objects.using(using).filter(kind=RunKind.ROLLBACK, dry_run=False, finished_at__gte=start)
+    rows = list(runs.values_list("pk", "undoes", "advanced", "finished_at").order_by("-pk"))
+    standing: dict[int, int] = {}
+    undone: dict[int, int] = defaultdict(int)
+    for key, undoes, count, _ in rows:  # what undoes a run is newer than it
+        standing[key] = max(count - undone[key], 0)
+        if undoes is not None:
+            undone[undoes] += standing[key]
+    found: dict[date, int] = defaultdict(int)
+    for key, undoes, _, finished_at in rows:
+        day = finished_at.astimezone(UTC).date() if finished_at else last
+        if undoes is None and standing[key] and day <= last:
+            found[day] += standing[key]
+    return dict(found)
 
 
 def note_ended_days(*, using: str = "default") -> int:

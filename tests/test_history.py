@@ -6,8 +6,20 @@ from uuid import uuid4
 import pytest
 
 from advancement.database.clock import database_now
-from advancement.history import Night, counts_by_day, mark_expected, nights, note_ended_days
+from advancement.history import (
+    Night,
+    counts_by_day,
+    mark_expected,
+    nights,
+    note_ended_days,
+    rolled_back_by_day,
+)
 from advancement.models import AdvancementEvent, AdvancementRule, DailyCount
+from advancement.models.runs import RunTrigger
+from advancement.rollback.scope import RollbackRequest
+from advancement.runs.start import start_rollback
+from advancement.runs.work import work_on
+from tests.factories import add_rule, finished_run, make_sprout
 
 pytestmark = pytest.mark.django_db
 
@@ -105,3 +117,18 @@ def test_a_night_that_somebody_found_in_order_is_marked_and_stays_counted() -> N
     mark_expected("steady", night.day, by="anna")
     assert _night().expected_by == "anna"
     assert _night().count == 60
+
+
+def test_what_was_rolled_back_counts_on_its_day_without_what_was_put_back() -> None:
+    add_rule()
+    for _ in range(3):
+        make_sprout(signals={"citations": 5})
+    run = finished_run()
+    request = RollbackRequest(reason="no", requested_by="otto", run=run.pk)
+    back = start_rollback(request, trigger=RunTrigger.COMMAND)
+    work_on(back.pk, back.lease_token)
+    assert rolled_back_by_day(_today()) == {_today(): 3}
+    request = RollbackRequest(reason="yes", requested_by="otto", undoes=back.pk)
+    undo = start_rollback(request, trigger=RunTrigger.COMMAND)
+    work_on(undo.pk, undo.lease_token)
+    assert rolled_back_by_day(_today()) == {}

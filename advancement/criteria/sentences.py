@@ -1,10 +1,11 @@
 """Say criteria and rules in words, for people."""
 
+import math
 import re
 from typing import Final
 
 from advancement.criteria.rules import CriterionDefinition, Logic, Operator, RuleDefinition
-from advancement.criteria.signals import SIGNALS, WINDOW_DAYS, Period
+from advancement.criteria.signals import SIGNALS, WINDOW_DAYS, Period, Unit
 from advancement.criteria.wording import format_number, join_words
 
 SYMBOLS: Final[dict[str, str]] = {
@@ -16,9 +17,35 @@ SYMBOLS: Final[dict[str, str]] = {
 }
 
 
+# As exact as scores are.
+_SCORE_DECIMALS: Final = 4
+_TENTHS: Final = 10
+
+
 def signal_words(name: str) -> str:
     """Return a signal's name as words: `uniqueSessions` becomes `unique sessions`."""
     return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda capital: " " + capital.group().lower(), name)
+
+
+def value_words(name: str, value: float | None) -> str:
+    """Return a signal's value as people read it: unknown, a whole number, or with a few decimals.
+
+    Days are rounded down to one decimal, as ages are, so that 29.96 days do not look like 30.
+    """
+    if value is None:
+        return "unknown"
+    signal = SIGNALS.get(name)
+    if signal and signal.unit is Unit.DAYS:
+        return format_number(math.floor(round(value * _TENTHS, _SCORE_DECIMALS)) / _TENTHS)
+    return format_number(round(value, _SCORE_DECIMALS))
+
+
+def gap_words(name: str, gap: float) -> str:
+    """Return what a value lacks as people read it; what is rounded down there is rounded up here."""
+    signal = SIGNALS.get(name)
+    if signal and signal.unit is Unit.DAYS:
+        return format_number(math.ceil(round(gap * _TENTHS, _SCORE_DECIMALS)) / _TENTHS)
+    return format_number(round(gap, _SCORE_DECIMALS))
 
 
 def criterion_sentence(criterion: CriterionDefinition) -> str:

@@ -36,6 +36,11 @@ def compact_number(number: float) -> int | float:
     return number
 
 
+def percent_words(share: float) -> str:
+    """Return a share as people say it, as in `50 %` for 0.5 or `12.5 %`."""
+    return f"{format_number(round(100 * share, 2))}\u00a0%"
+
+
 def age_words(age: timedelta) -> str:
     """Return a duration in the largest of hours, minutes and seconds of which it has two, or in days.
 

@@ -82,6 +82,11 @@ class PreviewDetails:
     near_miss_count: int
     also_earlier: tuple[tuple[str, int], ...]
 
+    @property
+    def any_near(self) -> bool:
+        """Whether the nearest of those that miss have more than nothing of what is asked for."""
+        return any(miss.actual for miss in self.near_misses)
+
 
 def count_matches(definition: RuleDefinition, *, using: str = "default") -> MatchCount:
     """Count the sprouts in a rule's model and from tier that meet its criteria now.

@@ -7,7 +7,7 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from advancement.models import AdvancementEvent, AdvancementRule
+from advancement.models import AdvancementEvent
 from advancement.models.events import AdvancementEventType
 
 _TYPES = [
@@ -46,11 +46,6 @@ class EventFilter(forms.Form):
         if since and until and until < since:
             self.add_error("until", "The last day is before the first one.")
         return values
-
-    @property
-    def rules(self) -> list[str]:
-        """The rules to choose from, archived ones included."""
-        return list(AdvancementRule.objects.order_by("pk").values_list("pk", flat=True))
 
     @property
     def active(self) -> bool:

@@ -65,7 +65,9 @@ class Importer(abc.ABC):
             twice = next(name for name in names if names.count(name) > 1)
             raise BadRow(f"column {quoted(twice)} is there twice; keep one of them")
         if absent := [quoted(name) for name in self.required if name not in names]:
-            raise BadRow(f"column {join_words(absent, 'and')} is missing; the columns are {self._expected()}")
+            missing = "column {} is" if len(absent) == 1 else "columns {} are"
+            said = missing.format(join_words(absent, "and"))
+            raise BadRow(f"{said} missing; the columns are {self._expected()}")
 
     def check_names(self, names: Sequence[str] | Mapping[str, Any], noun: str = "column") -> None:
         """Raise BadRow for a name that is not known, with the nearest one that is."""

@@ -6,8 +6,8 @@ from typing import Any, Final
 from django.conf import settings
 
 from advancement.criteria.rules import CriterionDefinition, Logic, Operator
-from advancement.criteria.sentences import criterion_sentence
-from advancement.criteria.wording import format_number, join_words
+from advancement.criteria.sentences import criterion_sentence, gap_words, value_words
+from advancement.criteria.wording import join_words
 from advancement.evaluation.explain import CriterionExplanation, Explanation, RuleExplanation
 from advancement.models import Hold
 
@@ -31,8 +31,7 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
 
 def criterion_line(criterion: CriterionDefinition, actual: float | None, met: bool) -> str:
     """Say a criterion with its actual value, as in `✓ citations ≥ 3: 7`."""
-    shown = "unknown" if actual is None else format_number(actual)
-    return f"{'✓' if met else '✗'} {criterion_sentence(criterion)}: {shown}"
+    return f"{'✓' if met else '✗'} {criterion_sentence(criterion)}: {value_words(criterion.signal, actual)}"
 
 
 def explanation_json(explanation: Explanation) -> dict[str, Any]:
@@ -80,7 +79,7 @@ def _rule_lines(rule: RuleExplanation) -> Iterator[str]:
 
 def _gap(line: CriterionExplanation) -> str:
     words = _OFF_BY.get(Operator(line.criterion.operator), "over by")
-    return f", {words} {format_number(line.gap)}" if line.gap else ""
+    return f", {words} {gap_words(line.criterion.signal, line.gap)}" if line.gap else ""
 
 
 def _until(hold: Hold) -> str:

@@ -1,6 +1,6 @@
 """What a run planned, and what became of it: by rule, by bucket, by reason, move by move."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -85,6 +85,15 @@ def moves_of(
     if struck is not None:
         moves = moves.filter(struck=struck)
     return moves
+
+
+def struck_of(runs: Iterable[Run], *, using: str = "default") -> dict[int, int]:
+    """Return how many moves are struck out of each plan that waits for a person; nothing for the others."""
+    reviewed = [run.pk for run in runs if run.review_revision and under_review(run)]
+    if not reviewed:
+        return {}
+    struck = Move.objects.using(using).filter(run__in=reviewed, struck=True).order_by()
+    return dict(struck.values_list("run").annotate(n=Count("position")).values_list("run", "n"))
 
 
 def lines_of(run: Run, *, criteria: bool = False, using: str = "default") -> list[RuleLine]:

@@ -13,7 +13,7 @@ from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from advancement.criteria.rules import CriterionDefinition, Logic, RuleDefinition
-from advancement.criteria.sentences import SYMBOLS, period_words, signal_words
+from advancement.criteria.sentences import SYMBOLS, gap_words, period_words, signal_words, value_words
 from advancement.criteria.signals import WINDOW_DAYS, Period
 from advancement.criteria.wording import age_words, format_number
 from advancement.models import AdvancementEvent, Run, Tier
@@ -52,6 +52,20 @@ def tier_move(context: template.Context, model: str, from_tier: str, to_tier: st
         icon("arrow"),
         tier(context, model, to_tier),
     )
+
+
+@register.simple_tag(takes_context=True)
+def rule_link(context: template.Context, slug: str) -> SafeString:
+    """Return a link to a rule by its title."""
+    address = reverse("console:rule", args=(slug,))
+    return format_html('<a href="{}">{}</a>', address, rule_name(context, slug))
+
+
+@register.simple_tag(takes_context=True)
+def rule_name(context: template.Context, slug: str) -> str:
+    """Return a rule's title; one that is not stored goes by its slug."""
+    titles: dict[str, str] = context["console"].rule_titles
+    return titles.get(slug, slug)
 
 
 def _tiers(context: template.Context) -> dict[tuple[str, str], Tier]:
@@ -199,6 +213,18 @@ def signal(name: str) -> str:
 
 
 @register.filter
+def value_of(value: float | None, name: str) -> str:
+    """Return the value of the signal of that name as people read it."""
+    return value_words(name, value)
+
+
+@register.filter
+def gap_of(gap: float, name: str) -> str:
+    """Return what a value of the signal of that name lacks."""
+    return gap_words(name, gap)
+
+
+@register.filter
 def criterion(line: CriterionDefinition) -> SafeString:
     """Return a criterion in words, its comparison loud: **citations ≥ 3** in the last 30 days."""
     symbol = SYMBOLS.get(line.operator, line.operator)
@@ -230,7 +256,7 @@ def figures(evidence: list[dict[str, Any]]) -> SafeString:
     lines = (
         (
             signal_words(line["signal"]),
-            "unknown" if line["actual"] is None else format_number(line["actual"]),
+            value_words(line["signal"], line["actual"]),
             SYMBOLS.get(line["operator"], line["operator"]),
             _NO_BREAK,
             format_number(line["threshold"]),

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from advancement.criteria.changes import Change, Comparison, CriterionFate, Fate
 from advancement.criteria.rules import Logic, Operator, RuleDefinition
-from advancement.criteria.sentences import period_words, signal_words
+from advancement.criteria.sentences import gap_words, period_words, signal_words, value_words
 from advancement.criteria.signals import SIGNALS, Period
 from advancement.criteria.wording import format_number
 from advancement.evaluation.preview import NearMiss
@@ -99,22 +99,17 @@ def _setting(change: Change) -> SafeString:
 @register.filter
 def actuals(evidence: list[dict[str, Any]]) -> SafeString:
     """Return what a sprout's signals are, in short: citations 25 and unique sessions 7."""
-    parts = ((signal_words(line["signal"]), figure(line["actual"])) for line in evidence[:_FEW])
+    parts = (
+        (signal_words(line["signal"]), value_words(line["signal"], line["actual"]))
+        for line in evidence[:_FEW]
+    )
     return format_html('<span class="num">{}</span>', format_html_join("", "<span>{} {}</span>", parts))
-
-
-@register.filter
-def figure(value: float | None) -> str:
-    """Return a signal's value with at most two decimals; what is not known is called so."""
-    if value is None:
-        return "unknown"
-    return format_number(round(value, 2))
 
 
 @register.simple_tag
 def near_miss_link(miss: NearMiss, definition: RuleDefinition) -> SafeString:
     """Return a link to a sprout, with the signal that it misses beside its folder."""
-    address = reverse("admin:advancement_sprout_change", args=(miss.sprout_id,))
+    address = reverse("console:sprout", args=(miss.sprout_id,))
     missed = definition.criteria[miss.criterion]
     folder, slash, name = miss.title.rpartition("/")
     said = f"{signal_words(missed.signal)} {period_words(missed)}".strip()
@@ -131,15 +126,22 @@ def near_miss_link(miss: NearMiss, definition: RuleDefinition) -> SafeString:
 @register.filter
 def needed(miss: NearMiss, definition: RuleDefinition) -> str:
     """Return what a sprout would need; strict comparisons of scores and days say more than or less than."""
-    operator = definition.criteria[miss.criterion].operator
-    strict = miss.gap == 0 or not SIGNALS[definition.criteria[miss.criterion].signal].integral
-    sign = f"{operator}\u00a0" if operator in {Operator.GT, Operator.LT} and strict else ""
-    return sign + figure(miss.needed)
+    criterion = definition.criteria[miss.criterion]
+    strict = miss.gap == 0 or not SIGNALS[criterion.signal].integral
+    sign = (
+        f"{criterion.operator}\u00a0" if criterion.operator in {Operator.GT, Operator.LT} and strict else ""
+    )
+    return sign + format_number(round(miss.needed, 4))
 
 
 @register.filter
-def gap(miss: NearMiss) -> str:
+def actual(miss: NearMiss, definition: RuleDefinition) -> str:
+    """Return what a sprout has of the signal that it misses."""
+    return value_words(definition.criteria[miss.criterion].signal, miss.actual)
+
+
+@register.filter
+def gap(miss: NearMiss, definition: RuleDefinition) -> str:
     """Return by how much a sprout is off, with its sign: −1 is too low by one."""
     sign = "\u2212" if miss.actual < miss.needed else "+" if miss.actual > miss.needed else ""
-    shown = figure(miss.gap)
-    return f"{sign}{shown}" if shown != "0" or miss.gap == 0 else f"{sign}<{figure(0.01)}"
+    return sign + gap_words(definition.criteria[miss.criterion].signal, miss.gap)

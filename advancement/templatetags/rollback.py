@@ -1,16 +1,25 @@
 """Tags and filters of the rollback wizard's templates."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from advancement.criteria.wording import format_number
 from advancement.models import AdvancementRule
 from advancement.templatetags.console import icon, tier
 
 register = template.Library()
+
+
+class Bucket(Protocol):
+    """A part of a sum."""
+
+    @property
+    def count(self) -> int:
+        """How many are in it."""
 
 
 @register.filter
@@ -24,6 +33,13 @@ def rule_title(rule: AdvancementRule) -> str:
 def at(values: Mapping[str, Any], key: str) -> Any:
     """Return the value of a key, nothing when there is none."""
     return values.get(key, "")
+
+
+@register.filter
+def adding_up(buckets: Sequence[Bucket], more: int = 0) -> str:
+    """Return the counts that a sum consists of, up to its sign: `111 + 4 = `. One alone needs no sum."""
+    counts = [count for count in (*(bucket.count for bucket in buckets), more) if count]
+    return f"{' + '.join(map(format_number, counts))} = " if len(counts) > 1 else ""
 
 
 @register.simple_tag(takes_context=True)

@@ -21,7 +21,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Bar:
-    """A day: its place, its blocks from the bottom up, and the figures in words."""
+    """A day: its place, its blocks from the bottom up, and the figures in words.
+
+    `back` is how many advancements were taken back on it.
+    """
 
     day: date
     x: float
@@ -31,11 +34,18 @@ class Bar:
     figures: tuple[tuple[str, int], ...]
     labelled: bool
     dated: bool
+    back: int = 0
 
     @property
     def middle(self) -> float:
         """Where its labels are centred."""
         return round(self.x + self.width / 2, 1)
+
+    @property
+    def mark(self) -> str:
+        """The corners of the mark for what was taken back: it points down from the axis."""
+        left, right, top = self.middle - 4, self.middle + 4, _BOTTOM + 2
+        return f"{left:g},{top:g} {right:g},{top:g} {self.middle:g},{top + 6:g}"
 
     @property
     def label_y(self) -> float:
@@ -51,6 +61,7 @@ class StackedBars:
     bars: tuple[Bar, ...]
     lines: tuple[tuple[float, int], ...]
     total: int
+    back: int = 0
 
     @property
     def peak(self) -> Bar | None:
@@ -58,8 +69,13 @@ class StackedBars:
         return max(self.bars, key=lambda bar: bar.total, default=None)
 
 
-def stacked_bars(days: Sequence[date], series: Sequence[tuple[str, Sequence[int]]]) -> StackedBars:
-    """Lay out one bar for each day; `series` are at most four, each with a count for each day."""
+def stacked_bars(
+    days: Sequence[date], series: Sequence[tuple[str, Sequence[int]]], *, back: Sequence[int] = ()
+) -> StackedBars:
+    """Lay out one bar for each day; `series` are at most four, each with a count for each day.
+
+    `back` has for each day what was taken back on it; it is marked, not drawn to scale.
+    """
     totals = [sum(counts[i] for _, counts in series) for i in range(len(days))]
     steps = axis_steps(max(totals, default=0))
     top = steps[-1]
@@ -83,11 +99,12 @@ def stacked_bars(days: Sequence[date], series: Sequence[tuple[str, Sequence[int]
                 figures=tuple((name, counts[index]) for name, counts in series),
                 labelled=totals[index] > 0 and (last or totals[index] >= _LABELLED_SHARE * top),
                 dated=last or (len(days) - 1 - index) % 7 == 0,
+                back=back[index] if back else 0,
             )
         )
     names = tuple((name, number, sum(counts)) for number, (name, counts) in enumerate(series, start=1))
     lines = tuple((round(_BOTTOM - step / top * (_BOTTOM - _TOP), 1), step) for step in steps)
-    return StackedBars(names, tuple(bars), lines, sum(totals))
+    return StackedBars(names, tuple(bars), lines, sum(totals), sum(back))
 
 
 def axis_steps(most: int) -> list[int]:

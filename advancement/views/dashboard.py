@@ -1,7 +1,7 @@
 """The dashboard: what last night did and why, how the grove stands, what is off, what waits for somebody."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 
 from advancement.criteria.signals import Period
 from advancement.database.clock import database_now
-from advancement.history import SHOWN_DAYS, Counts, counts_by_day, mark_expected, nights
+from advancement.history import SHOWN_DAYS, Counts, counts_by_day, mark_expected, nights, rolled_back_by_day
 from advancement.models import (
     AdvancementEvent,
     AdvancementRule,
@@ -26,10 +26,12 @@ from advancement.models import (
 from advancement.models.outbox import OutboxStatus
 from advancement.models.runs import RunKind, RunStatus
 from advancement.rights import Right
+from advancement.runs.planned import struck_of
 from advancement.runs.schedule import next_slot
 from advancement.views.access import allows
 from advancement.views.charts import StackedBars, spark, stacked_bars
 from advancement.views.lifecycles import count_sprouts
+from advancement.views.shell import Console
 
 _SERIES: Final = 3
 _SHOWN: Final = 5
@@ -38,7 +40,7 @@ _SHOWN: Final = 5
 @allows(GET=None)
 def dashboard(request: HttpRequest) -> HttpResponse:
     """Show it to anybody who may sign in; each part only to those who may look at what it is about."""
-    now = database_now()
+    now, console = database_now(), Console(request)
     runs = Run.objects.filter(kind=RunKind.ADVANCEMENT, dry_run=False)
     rules = list(
         AdvancementRule.objects.filter(archived_at__isnull=True)
@@ -49,13 +51,15 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     day = (last_run.created_at if last_run else now).astimezone(UTC).date()
     counts = counts_by_day(day)
     enabled = [rule for rule in rules if rule.active_version and rule.active_version.enabled]
+    held = Run.objects.filter(status=RunStatus.HELD).order_by("-id")[:_SHOWN]
+    struck = struck_of(held)
     judged = nights([rule.pk for rule in enabled], counts, day)
     context = {
         "title": "Dashboard",
         "now": now,
         "last_run": last_run,
         "next_slot": next_slot(),
-        "held": Run.objects.filter(status=RunStatus.HELD).order_by("-id")[:_SHOWN],
+        "held": [(run, run.moves_planned - struck.get(run.pk, 0)) for run in held],
         "failed": Run.objects.filter(status=RunStatus.FAILED).order_by("-id")[:_SHOWN],
         "rules": rules,
         "rules_on": len(enabled),
@@ -67,7 +71,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
             for rule, night in zip(enabled, judged, strict=True)
             if (night.spike or night.slump) and not night.expected_by
         ],
-        "chart": _chart(counts, enabled, day),
+        "chart": _chart(counts, day, console.rule_titles),
+        "console": console,
         "ladders": _ladders(now),
         "freshness": _freshness(now),
         "max_age": settings.ADVANCEMENT_MAX_SIGNAL_AGE.total_seconds() / 3600,
@@ -80,7 +85,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @allows(POST=Right.START_RUNS)
 def expect(request: HttpRequest) -> HttpResponse:
     """Put on record that a rule's night is in order, however unusual."""
-    rule = AdvancementRule.objects.filter(pk=request.POST.get("rule", "")).first()
+    found = AdvancementRule.objects.select_related("active_version")
+    rule = found.filter(pk=request.POST.get("rule", "")).first()
     try:
         day = date.fromisoformat(request.POST.get("day", ""))
     except ValueError:
@@ -89,19 +95,23 @@ def expect(request: HttpRequest) -> HttpResponse:
     if rule is None or day is None or not today - timedelta(days=SHOWN_DAYS) <= day <= today:
         raise Http404("There is no such night of a rule.")
     mark_expected(rule.pk, day, by=request.user.get_username())
-    messages.success(request, f"What {rule.pk} did on {day:%-d %b} is marked as expected.")
+    messages.success(request, f"What {_title(rule)} did on {day:%-d %b} is marked as expected.")
     return redirect("console:dashboard")
 
 
-def _chart(counts: Counts, rules: Sequence[AdvancementRule], last: date) -> StackedBars:
+def _title(rule: AdvancementRule) -> str:
+    return f"“{rule.active_version.title}”" if rule.active_version else rule.pk
+
+
+def _chart(counts: Counts, last: date, titles: Mapping[str, str]) -> StackedBars:
     """Lay out the last thirty days by the rules that moved most, the others as one series."""
     days = [last - timedelta(days=n) for n in range(SHOWN_DAYS - 1, -1, -1)]
-    titles = {rule.pk: rule.active_version.title for rule in rules if rule.active_version}
     most = sorted(counts, key=lambda rule: (-sum(counts[rule].values()), rule))
     series = [(titles.get(rule, rule), [counts[rule].get(day, 0) for day in days]) for rule in most[:_SERIES]]
     if rest := most[_SERIES:]:
         series.append(("Other rules", [sum(counts[rule].get(day, 0) for rule in rest) for day in days]))
-    return stacked_bars(days, series)
+    back = rolled_back_by_day(last)
+    return stacked_bars(days, series, back=[back.get(day, 0) for day in days])
 
 
 def _ladders(now: datetime) -> list[tuple[LifecycleModel, list[tuple[Tier, int, int]], int]]:

@@ -15,7 +15,7 @@ from advancement.rights import Right
 from advancement.runs.decisions import apply_plan
 from advancement.runs.planned import lines_of, moves_of
 from advancement.runs.review import ReviewChanged, set_struck
-from advancement.views.access import allows
+from advancement.views.access import allows, may
 from advancement.views.addresses import query_of, whole_number
 from advancement.views.plans import plan_or_404, rights, rows_of, totals
 from advancement.views.run_actions import TYPED_ABOVE, moves_to_apply, revision_seen, typed_count_error
@@ -71,7 +71,10 @@ _OTHERS: Final = "Somebody else changed what is left out as well; look at it bef
 def _chosen(request: HttpRequest, run: Run, position: int | None) -> Any:
     """Return the move that is named, or all that the filters show."""
     if position is not None:
-        return moves_of(run).filter(position=position)
+        named = moves_of(run).filter(position=position)
+        if not named.exists():
+            raise AdvancementError(f"The plan of run {run.pk} has no move {position:,}: nothing was changed.")
+        return named
     if request.POST.get("all") != "1":
         raise AdvancementError("Nothing was chosen.")
     return moves_of(run, title=request.POST.get("q", "").strip(), rule=request.POST.get("rule", ""))
@@ -117,13 +120,11 @@ def apply(request: HttpRequest, run_id: int) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("console:plan", run_id)
     if run.status == RunStatus.HELD:
-        messages.warning(
-            request, f"Run {run_id} exceeds a guardrail and is held: an approver decides about it."
+        # The run's page says that it is held, and why; who may decide goes on to that.
+        return redirect(
+            "console:approve_run" if may(request.user, Right.APPROVE_RUNS) else "console:run", run_id
         )
-    else:
-        messages.success(
-            request, f"{count:,} moves of run {run_id} are applied as soon as a worker takes it up."
-        )
+    messages.success(request, f"{count:,} moves of run {run_id} are applied as soon as a worker takes it up.")
     return redirect("console:run", run_id)
 
 

@@ -119,7 +119,7 @@ def totals(run: Run, lines: list[RuleLine]) -> dict[str, Any]:
 
 
 def _exceeded(run: Run, lines: list[RuleLine]) -> list[str]:
-    rules = [(v.rule_id, line.to_apply, v.max_moves) for line in lines if (v := line.version)]
+    rules = [(v.rule_id, v.title, line.to_apply, v.max_moves) for line in lines if (v := line.version)]
     return limits_exceeded_by(run, sum(line.to_apply for line in lines), rules)
 
 

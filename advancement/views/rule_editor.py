@@ -205,6 +205,7 @@ def _page(request: HttpRequest, editor: Editor, status: int = 200) -> HttpRespon
         "next_number": max(stored.newest_number, editor.entry.based_on) + 1 if stored else 1,
     }
     if stored:
+        context["criteria"] = list(zip(stored.shown.definition.criteria, context["rows"], strict=False))
         context["versions"], context["page"] = stored.version_page(request)
         context["may_activate"] = bool(
             stored.draft and not stored.archived and may(request.user, Right.ACTIVATE_RULES)

@@ -20,7 +20,7 @@ from advancement.evaluation.histogram import histogram
 from advancement.evaluation.preview import MatchCount, count_matches, preview_details
 from advancement.forms.choices import OPERATORS, PERIODS, Choice, suggested_slug, with_chosen
 from advancement.forms.rules import CriterionEntry, Fault, Reading, RuleEntry, read_rule
-from advancement.models import RuleVersion
+from advancement.models import RuleVersion, SignalRefresh
 from advancement.rights import Right
 from advancement.rulebook import RulesRefused, current_rules, lifecycles
 from advancement.runs.guardrails import LEAST_CANDIDATES
@@ -152,6 +152,7 @@ def _in_active(criterion: CriterionDefinition, active: RuleVersion) -> str:
 def count_context(subject: Subject) -> dict[str, Any]:
     """Count what a rule would match; `count` is None where that cannot be said."""
     context: dict[str, Any] = {"subject": subject, "count": None, "max_share": max_share()}
+    context["refresh"] = SignalRefresh.objects.order_by("-id").first()
     if subject.reading.uncounted:
         return context
     started = perf_counter()
@@ -273,6 +274,7 @@ def details(request: HttpRequest) -> HttpResponse:
         return reswap(render(request, "console/rule_editor/details_answer.html", context), "none")
     if exact:
         context |= {"count": found.count, "max_share": max_share()}
+        context["refresh"] = SignalRefresh.objects.order_by("-id").first()
         context |= guardrails(subject.reading.definition, found.count)
     response = render(request, "console/rule_editor/details_answer.html", context)
     return trigger_client_event(response, "rule-exact", after="settle") if exact else response

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from advancement.criteria.errors import AdvancementError
 from advancement.criteria.validation import check_rule, unnamed
-from advancement.criteria.wording import quoted
+from advancement.criteria.wording import percent_words, quoted
 from advancement.evaluation.effect import Effect, effect_of
 from advancement.models import AdvancementEvent, AdvancementRule, RuleVersion
 from advancement.models.events import AdvancementEventType
@@ -128,6 +128,7 @@ def _confirm_switch(
     context = _about(rule, version) | {
         "title": f"Switch “{version.title}” {'off' if on else 'on'}?",
         "on": on,
+        "in_daily_run": version.from_tier in settings.ADVANCEMENT_FROM_TIERS,
         "error": error,
         "blocked": blocked,
         "own": own,
@@ -168,8 +169,8 @@ def _guardrails(version: RuleVersion, effect: Effect) -> list[str]:
     found = []
     if effect.candidates >= LEAST_CANDIDATES and effect.moves > Decimal(str(share)) * effect.candidates:
         found.append(
-            f"A run may move at most {share:.0%} of its candidates (ADVANCEMENT_MAX_SHARE); one of this tier "
-            "alone would be held for an approver."
+            f"A run may move at most {percent_words(share)} of its candidates (ADVANCEMENT_MAX_SHARE); "
+            "one of this tier alone would be held for an approver."
         )
     if version.max_moves is not None and effect.moves > version.max_moves:
         found.append(f"The rule's own guardrail allows {version.max_moves:,} moves a run; {held}")

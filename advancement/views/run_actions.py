@@ -12,7 +12,7 @@ from advancement.models import Run
 from advancement.models.runs import RunKind, RunStatus
 from advancement.rights import Right
 from advancement.runs.decisions import approve, cancel, discard, resume
-from advancement.runs.planned import moves_of
+from advancement.runs.planned import lines_of, moves_of
 from advancement.runs.standing import standing_of
 from advancement.runs.waking import RUNS_CLUSTER, wake_up
 from advancement.views.access import allows, require
@@ -123,6 +123,7 @@ def _ask(
         "action": action,
         "standing": standing,
         "to_apply": left,
+        "lines": lines_of(run) if action == "approve" else [],
         "typed": left > TYPED_ABOVE and action == "approve",
         "reason": request.POST.get("reason", ""),
         "error": error,

@@ -43,10 +43,11 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
     reasons, more_reasons = reasons_of(found)
     lines = _newest_lines(found)
     context = {
-        **_progress(found, standing, lines),
+        **_progress(found, standing, lines, struck),
         "title": run_name(found),
         "struck": struck,
         "to_apply": standing.total - struck,
+        "left_out_by_hand": struck or found.moves_struck,
         "tally": tally_of(found, standing, struck=struck),
         "rules": rules,
         "reasons": reasons,
@@ -106,12 +107,12 @@ def _log_lines(found: Run) -> Iterator[str]:
         last = lines[-1].pk
 
 
-def _progress(found: Run, standing: Standing, lines: Sequence[RunLogLine]) -> dict[str, Any]:
+def _progress(found: Run, standing: Standing, lines: Sequence[RunLogLine], struck: int = 0) -> dict[str, Any]:
     refresh, seal = _signals_of(found), Seal.objects.filter(run_id=found.pk).first()
     return {
         "refresh": refresh,
         "seal": seal,
-        "phases": phases_of(found, standing, refresh, seal),
+        "phases": phases_of(found, standing, refresh, seal, struck=struck),
         "run": found,
         "standing": standing,
         "live": unfinished(found),

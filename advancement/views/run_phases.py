@@ -34,15 +34,20 @@ class Phase:
         return _ICONS[self.state]
 
 
-def phases_of(run: Run, standing: Standing, refresh: SignalRefresh | None, seal: Seal | None) -> list[Phase]:
-    """Return the phases of an advancement run or of a rollback; an override has none."""
+def phases_of(
+    run: Run, standing: Standing, refresh: SignalRefresh | None, seal: Seal | None, *, struck: int = 0
+) -> list[Phase]:
+    """Return the phases of an advancement run or of a rollback; an override has none.
+
+    `struck` is how many moves are struck out of a plan that waits for a person.
+    """
     if run.kind == RunKind.OVERRIDE:
         return []
-    return list(_phases(run, standing, refresh, seal))
+    return list(_phases(run, standing, refresh, seal, struck))
 
 
 def _phases(
-    run: Run, standing: Standing, refresh: SignalRefresh | None, seal: Seal | None
+    run: Run, standing: Standing, refresh: SignalRefresh | None, seal: Seal | None, struck: int
 ) -> Iterator[Phase]:
     planned = run.planned_at is not None
     if run.kind == RunKind.ADVANCEMENT:
@@ -51,8 +56,8 @@ def _phases(
             "Signals", NOW if refreshing else DONE if planned else _unplanned(run), _signals(run, refresh)
         )
     yield Phase("Plan", DONE if planned else _unplanned(run), _plan(run))
-    yield _review(run, standing)
-    yield _apply(run, standing)
+    yield _review(run, standing, struck)
+    yield _apply(run, standing, struck)
     if not run.dry_run:
         ends = run.status in {RunStatus.SUCCEEDED, RunStatus.CANCELLED, RunStatus.DISCARDED}
         note = f"seal {seal.number:,} over {seal.events:,} events" if seal else "over its events"
@@ -78,15 +83,15 @@ def _plan(run: Run) -> str:
         return (
             "judges every candidate" if run.kind == RunKind.ADVANCEMENT else "looks at every event in scope"
         )
-    return f"{run.evaluated:,} evaluated, {run.moves_planned:,} moves"
+    return f"{run.evaluated:,} evaluated, {run.moves_planned:,} planned"
 
 
-def _review(run: Run, standing: Standing) -> Phase:
+def _review(run: Run, standing: Standing, struck: int) -> Phase:
     waits = run.status == RunStatus.HELD or (run.dry_run and run.status == RunStatus.PLANNED)
     if waits:
-        return Phase(
-            "Review", NOW, "waits for a decision" if run.status == RunStatus.HELD else "nothing is applied"
-        )
+        so_far = f"{struck:,} left out, " if struck else ""
+        stands = "waits for a decision" if run.status == RunStatus.HELD else "nothing is applied"
+        return Phase("Review", NOW, so_far + stands)
     if run.status == RunStatus.DISCARDED and not run.cursor:
         return Phase("Review", STOPPED, f"discarded by {run.decided_by}")
     if run.decided_at and run.status != RunStatus.CANCELLED:
@@ -99,7 +104,7 @@ def _review(run: Run, standing: Standing) -> Phase:
     )
 
 
-def _apply(run: Run, standing: Standing) -> Phase:
+def _apply(run: Run, standing: Standing, struck: int) -> Phase:
     done = f"{standing.done:,} of {standing.total:,}"
     if run.status == RunStatus.APPLYING:
         batches = f"batch {standing.batch:,} of {standing.batches:,}" if standing.left else done
@@ -113,5 +118,9 @@ def _apply(run: Run, standing: Standing) -> Phase:
     return Phase(
         "Apply",
         COMES,
-        "not asked for yet" if run.dry_run else f"{standing.total:,} moves" if run.planned_at else "",
+        "not asked for yet"
+        if run.dry_run
+        else f"{standing.total - struck:,} moves"
+        if run.planned_at
+        else "",
     )

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from advancement.models import Move, Run
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
 from advancement.rights import Right
-from advancement.runs.planned import titles_of
+from advancement.runs.planned import struck_of, titles_of
 from advancement.views.access import allows
 from advancement.views.addresses import query_of
 from advancement.views.paging import count_up_to, page_of
@@ -30,11 +30,15 @@ def runs(request: HttpRequest) -> HttpResponse:
     page = page_of(found, request, newest_first=True)
     overridden = _overridden(page.rows)
     count, more = count_up_to(found)
-    held = Run.objects.filter(status=RunStatus.HELD).order_by("-id")[: _HELD_SHOWN + 1]
+    held = list(Run.objects.filter(status=RunStatus.HELD).order_by("-id")[: _HELD_SHOWN + 1])
+    struck = struck_of({run.pk: run for run in [*held, *page.rows]}.values())
     context: dict[str, Any] = {
         "title": "Runs",
         "page": page,
-        "rows": [(run, overridden.get(run.pk)) for run in page.rows],
+        "rows": [
+            (run, run.moves_planned - struck.get(run.pk, run.moves_struck), overridden.get(run.pk))
+            for run in page.rows
+        ],
         "count": count,
         "more": more,
         "chosen": chosen,
@@ -43,7 +47,7 @@ def runs(request: HttpRequest) -> HttpResponse:
         "kinds": RunKind.choices,
         "statuses": RunStatus.choices,
         "triggers": RunTrigger.choices,
-        "held": held[:_HELD_SHOWN],
+        "held": [(run, run.moves_planned - struck.get(run.pk, 0)) for run in held[:_HELD_SHOWN]],
         "more_held": len(held) > _HELD_SHOWN,
     }
     return render(request, "console/runs.html", context)

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from django.contrib.auth.models import AnonymousUser, Group
+from django.db.models import F
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from advancement.models import Run, Tier
+from advancement.models import AdvancementRule, Run, Tier
 from advancement.models.runs import RunStatus
 from advancement.rights import Right
 from advancement.views.access import may
@@ -70,6 +72,12 @@ class Console:
     def tiers(self) -> dict[tuple[str, str], Tier]:
         """Every tier, by lifecycle model and slug."""
         return {(tier.lifecycle_model_id, tier.slug): tier for tier in Tier.objects.all()}
+
+    @cached_property
+    def rule_titles(self) -> dict[str, str]:
+        """The title of every rule by slug, archived ones included, in the order of the titles."""
+        title = Coalesce("active_version__title", "draft_version__title", F("pk"))
+        return dict(AdvancementRule.objects.order_by(title, "pk").values_list("pk", title))
 
     def _places(self) -> Iterator[Place]:
         # Whoever asks is not known yet where a request is refused on its way in.

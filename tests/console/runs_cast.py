@@ -1,7 +1,11 @@
 """People with the console's roles, and runs to look at."""
 
+import re
+from typing import Any
+
 from django.contrib.auth.models import Group, User
 from django.test import Client
+from django.utils.html import strip_tags
 
 from advancement.models import Run
 from advancement.models.runs import RunTrigger
@@ -33,6 +37,12 @@ def operator() -> Client:
 def approver() -> Client:
     """Return the client of an approver."""
     return sign_in(APPROVER, name="anna")
+
+
+def words(answer: Any) -> str:
+    """Return what a page says, without its markup."""
+    text = strip_tags(answer.text.replace("<", " <"))
+    return re.sub(r"\s+([.,;:])", r"\1", re.sub(r"\s+", " ", text)).strip()
 
 
 def waiting_run(**request: object) -> Run:

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from advancement.database.clock import database_now
 from advancement.models import DailyCount, Run
 from advancement.rulebook import save_draft
 from tests.console.people import approver, operator, viewer
@@ -75,6 +76,19 @@ def test_who_may_only_look_is_not_offered_what_acts() -> None:
     assert reverse("console:rollback") not in page
     asked = {"rule": "steady", "day": _today().isoformat()}
     assert client.post(reverse("console:expect"), asked).status_code == 403
+
+
+def test_the_chart_names_every_rule_by_its_title_and_marks_what_was_rolled_back() -> None:
+    add_rule(slug="steady", title="Steady use", enabled=False)
+    _usually(3, 60)
+    Run.objects.create(
+        kind="rollback", trigger="console", status="succeeded", from_tiers=[], batch_size=10,
+        advanced=40, created_at=database_now(), finished_at=database_now(),
+    )  # fmt: skip
+    page = _dashboard(viewer())
+    assert [name for name, _, _ in page.context["chart"].names] == ["Steady use"]
+    assert page.context["chart"].bars[-1].back == 40
+    assert "Rolled back that day" in page.text
 
 
 def test_a_broken_night_is_not_found() -> None:

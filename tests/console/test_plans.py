@@ -12,6 +12,7 @@ from advancement.criteria.errors import AdvancementError
 from advancement.holds import set_hold
 from advancement.models import AdvancementEvent, Move, Run, SignalAggregation, Sprout
 from advancement.models.runs import RunTrigger
+from advancement.rights import APPROVER, OPERATOR
 from advancement.rollback.scope import RollbackRequest
 from advancement.runs.decisions import apply_plan, discard
 from advancement.runs.override import override_tier
@@ -20,7 +21,7 @@ from advancement.runs.review import set_struck
 from advancement.runs.schedule import work_off
 from advancement.runs.start import start_rollback
 from advancement.runs.work import work_on
-from tests.console.runs_cast import HTMX, approver, operator, viewer, waiting_run
+from tests.console.runs_cast import HTMX, approver, operator, sign_in, viewer, waiting_run, words
 from tests.factories import add_rule, finished_run, make_sprout
 from tests.runs.conftest import assert_ledger_holds, plant
 
@@ -347,10 +348,46 @@ def test_over_a_guardrail_an_approver_is_asked(run: Run, settings: Any) -> None:
     assert "Over a guardrail" in page
     assert "Ask an approver for 5 moves" in page
     held = client.post(at("apply_plan", run.pk), {"revision": 0}, follow=True).text
-    assert f"Run {run.pk} exceeds a guardrail and is held" in held
+    assert held.count("Held: 5 moves planned, nothing applied") == 1
+    assert "An approver decides, with a reason." in held
+    assert 'class="messagelist"' not in held
     set_struck(run.pk, moves_of(run, rule="cited"), struck=True)
     assert "Within limits" in client.get(at("plan", run.pk)).text
     assert not AdvancementEvent.objects.exists()
+
+
+def test_an_approver_goes_on_to_approve_what_exceeds_a_guardrail(run: Run, settings: Any) -> None:
+    settings.ADVANCEMENT_MAX_MOVES = 2
+    client = sign_in(OPERATOR, APPROVER)
+    page = client.get(at("plan", run.pk)).text
+    assert "Ask an approver" not in page
+    assert "Approve 5 moves…" in page
+    set_struck(run.pk, moves_of(run, title="elm"), struck=True)
+    asked = client.post(at("apply_plan", run.pk), {"revision": 1}, follow=True)
+    assert asked.redirect_chain[-1][0] == at("approve_run", run.pk)
+    assert "Cited thrice v1" in words(asked)
+    assert "3 of 4" in words(asked)
+    assert "Reason (required)" in words(asked)
+    assert at("plan", run.pk) in asked.text
+
+
+def test_a_move_that_the_plan_does_not_have_is_refused_in_a_sentence(run: Run) -> None:
+    answer = operator().post(at("strike", run.pk), {"position": 99, "struck": 1}, follow=True)
+    assert f"The plan of run {run.pk} has no move 99: nothing was changed." in answer.text
+    run.refresh_from_db()
+    assert run.review_revision == 0
+
+
+def test_a_plan_with_moves_left_out_counts_those_that_are_left_everywhere(run: Run, settings: Any) -> None:
+    settings.ADVANCEMENT_MAX_MOVES = 2
+    client = operator()
+    client.post(at("apply_plan", run.pk), {"revision": 0})
+    set_struck(run.pk, moves_of(run, title="elm"), struck=True)
+    page = words(client.get(at("run", run.pk)))
+    assert "4 moves, 1 left out by hand" in page
+    assert "1 left out, waits for a decision" in page
+    assert f"Run {run.pk} is held: 4 moves planned" in words(client.get(at("runs")))
+    assert "4 moves planned, none applied" in words(client.get(at("dashboard")))
 
 
 def test_many_moves_are_typed_first(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

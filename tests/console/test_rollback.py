@@ -341,7 +341,7 @@ def test_the_buckets_add_up_to_the_events_in_scope(operator: Client) -> None:
     sprouts[1].delete()
     plan = reviewed(operator, rule="a-rule")
     page = operator.get(address(plan))
-    assert "4 + 0 + 1 + 0 + 1 = 6 events" in words(page)
+    assert "4 + 1 + 1 = 6 events" in words(page)
     assert "4 of 4 sprouts chosen. The set is frozen" in words(page)
     assert banner(page).startswith("6 events by")
     assert f"digest {plan.digest[:8]}" in words(page)
@@ -386,7 +386,7 @@ def test_a_sprout_of_several_steps_is_one_row_with_its_whole_way(operator: Clien
     page = operator.get(address(plan))
     assert page.text.count('name="row"') == 2
     assert "2 of 2 sprouts chosen" in words(page)
-    assert "4 + 0 + 0 + 0 + 0 = 4 events" in words(page)
+    assert "4 events" in words(page)
     way = re.search(r'class="tier-move tier-path">(.*?)</td>', page.text, re.DOTALL)
     assert way
     assert re.findall(r"Tree|Sapling|Sprout", strip_tags(way[1])) == ["Tree", "Sapling", "Sprout"]
@@ -485,7 +485,7 @@ def test_long_lists_come_in_pages_and_cost_the_same(operator: Client, settings: 
     while True:
         with CaptureQueriesContext(connection) as queries:
             page = operator.get(address(plan), query)
-        assert len(queries) <= 15, [q["sql"][:90] for q in queries]
+        assert len(queries) <= 16, [q["sql"][:90] for q in queries]
         seen += ticked(page)["shown"]
         after = re.search(r"after=(\d+)#list\"", page.text)
         if not after:
@@ -498,7 +498,7 @@ def test_long_lists_come_in_pages_and_cost_the_same(operator: Client, settings: 
     assert operator.get(address(plan), {"after": "x"}).status_code == 404
 
 
-def test_other_pages_do_not_cost_more_than_fifteen_queries_either(operator: Client) -> None:
+def test_other_pages_do_not_cost_more_than_sixteen_queries_either(operator: Client) -> None:
     sprouts = two_steps(4)
     override(sprouts[0], "grove")
     plan = reviewed(operator, range="7d")
@@ -510,7 +510,7 @@ def test_other_pages_do_not_cost_more_than_fifteen_queries_either(operator: Clie
     ):  # fmt: skip
         with CaptureQueriesContext(connection) as queries:
             assert operator.get(path).status_code == 200
-        assert len(queries) <= 15, (path, [q["sql"][:90] for q in queries])
+        assert len(queries) <= 16, (path, [q["sql"][:90] for q in queries])
 
 
 def test_unwinding_plans_again_and_keeps_what_was_excluded_and_written(operator: Client) -> None:
@@ -518,14 +518,14 @@ def test_unwinding_plans_again_and_keeps_what_was_excluded_and_written(operator:
     add_rules(make_rule("views >= 1", slug="third"))
     plan = reviewed(operator, rule="one")
     page = operator.get(address(plan))
-    assert "0 + 3 + 0 + 0 + 0 = 3 events" in words(page)
+    assert "3 events" in words(page)
     assert "3 advanced since and are left as they are." in words(page)
     assert "None of these events can be taken back; the buckets say why." in words(page)
     answer = operator.post(address(plan), {"do": "unwind", "reason": "Half written"})
     unwound = Run.objects.latest()
     assert answer.url == address(unwound)
     page = operator.get(answer.url)
-    assert "3 + 0 + 0 + 0 + 0 = 3 events, and 3 later ones" in words(page)
+    assert "3 events, and 3 later ones" in words(page)
     assert ">Half written</textarea>" in page.text
     plan.refresh_from_db()
     assert plan.status == "discarded"
@@ -619,7 +619,7 @@ def test_what_was_excluded_stays_and_is_on_record(operator: Client) -> None:
     work_off()
     assert (tier(sprouts[0]), tiers()) == ("sapling", {"sapling": 1, "sprout": 2})
     page = operator.get(address(plan), {"bucket": "excluded"})
-    assert "2 + 0 + 0 + 0 + 0 + 1 = 3 events" in words(page)
+    assert "2 + 1 = 3 events" in words(page)
     assert "operator took it out of the plan." in words(page)
 
 
@@ -644,7 +644,7 @@ def test_without_a_hold_and_with_the_rule_on_the_result_warns(operator: Client) 
     confirm(operator, plan)
     work_off()
     said = words(operator.get(address(plan)))
-    assert "none: the next run may move them again" in said
+    assert "none: rules may move them again" in said
     assert "left as they were" in said
     assert AdvancementRule.objects.get().active_version.enabled
 
@@ -734,7 +734,7 @@ def test_what_changed_while_it_was_read_is_said_before_anything_is_rolled_back(o
     assert buckets(run) == {"reverted": 1, "skipped": 4}
     assert tiers() == {"tree": 3, "sprout": 1}
     result = words(operator.get(address(run)))
-    assert "1 + 0 + 0 + 0 + 0 + 4 = 5 events" in result
+    assert "1 + 4 = 5 events" in result
     assert "It moved to tree after the plan was made. 3" in result
     assert_ledger_holds()
 
@@ -818,7 +818,7 @@ def test_the_result_tells_what_was_done_and_leads_on(operator: Client, viewer: C
     work_off()
     page = operator.get(address(plan))
     assert banner(page) == "3 sprouts rolled back Too early. Undo…"
-    assert "3 + 0 + 0 + 0 + 0 = 3 events" in words(page)
+    assert "3 events" in words(page)
     for link in (
         reverse("console:run", args=(plan.pk,)),
         f"{reverse('admin:advancement_advancementevent_changelist')}?run_id={plan.pk}",
@@ -845,7 +845,7 @@ def test_an_undo_is_reviewed_and_confirmed_and_leaves_the_rule_off(operator: Cli
     said = words(page)
     assert f"Undo rollback {plan.pk} for 3 sprouts" in said
     assert f"The holds that rollback {plan.pk} set on these sprouts are released." in said
-    assert "Rules that it switched off stay off: a-rule" in said
+    assert "Rules that it switched off stay off: A rule" in said
     assert f'href="{reverse("console:rule", args=("a-rule",))}"' in page.text
     assert "citations 3 ≥ 3" in said
     assert 'name="hold"' not in page.text
@@ -920,7 +920,7 @@ def test_a_rollback_that_was_cancelled_halfway_tells_what_was_dropped(operator: 
     Run.objects.filter(pk=plan.pk).update(status="cancelled")
     page = operator.get(address(plan))
     assert banner(page).startswith("0 sprouts rolled back; 2 moves dropped")
-    assert "2 not reached = 2 events" in words(page)
+    assert "2 events" in words(page)
 
 
 def test_parts_are_only_answered_to_who_asks_for_them(operator: Client) -> None:

@@ -156,10 +156,10 @@ def test_guardrails_that_would_hold_the_run_are_said(settings: Settings) -> None
     assert "own guardrail allows 2 moves a run" in said
     assert "ADVANCEMENT_MAX_MOVES allows 1 moves a run" in said
     assert "Scheduled runs do not look at its tier" in said
-    assert "at most 50% of its candidates" not in said, "there are only three"
+    assert "at most 50 % of its candidates" not in said, "there are only three"
     for _ in range(97):
         make_sprout("seed", signals={"citations": 1})
-    assert "at most 50% of its candidates" in words(client.get(SWITCH))
+    assert "at most 50 % of its candidates" in words(client.get(SWITCH))
 
 
 @pytest.mark.parametrize("path", ["switch", "archive", "unarchive"])

@@ -190,7 +190,7 @@ def test_the_list_is_filtered(grove: None, query: str, expected: set[str]) -> No
     )
     found["waiting"] = waiting_run(requested_by="ada")
     rows = operator().get(f"{at('runs')}?{query}").context["rows"]
-    assert {run.pk for run, _ in rows} == {found[name].pk for name in expected}
+    assert {run.pk for run, *_ in rows} == {found[name].pk for name in expected}
 
 
 def test_held_runs_stand_above_the_list(grove: None, settings: Any) -> None:
@@ -222,10 +222,10 @@ def test_a_long_list_is_shown_page_by_page_in_as_many_queries(
     with django_assert_max_num_queries(15):
         page = client.get(at("runs"))
     assert "50 of 121 shown" in page.text
-    seen = [run.pk for run, _ in page.context["rows"]]
+    seen = [run.pk for run, *_ in page.context["rows"]]
     while page.context["page"].after:
         page = client.get(f"{at('runs')}?after={page.context['page'].after}")
-        seen += [run.pk for run, _ in page.context["rows"]]
+        seen += [run.pk for run, *_ in page.context["rows"]]
     assert seen == sorted(Run.objects.values_list("pk", flat=True), reverse=True)
 
 

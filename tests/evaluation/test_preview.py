@@ -183,3 +183,10 @@ def test_a_rule_of_a_hundred_criteria_is_no_trouble() -> None:
         rule = make_rule(*criteria, logic=logic)
         assert preview_details(rule, active=add_rule(*criteria, logic=logic)).count.matches == 1
         assert histogram(replace(rule), 50).at[0][1] == 1
+
+
+def test_none_is_near_while_all_have_nothing_of_what_is_asked_for() -> None:
+    grove(0, 0)
+    assert not preview_details(make_rule("citations >= 1")).any_near
+    grove(1)
+    assert preview_details(make_rule("citations >= 2")).any_near

@@ -320,7 +320,7 @@ def test_neither_does_it_against_that_of_a_rule() -> None:
     plant(3)
     run = finished_run(dry_run=True)
     assert limits_exceeded(run) == [
-        "Rule a-rule would move 3 sprouts, more than the 2 that its own guardrail allows."
+        "Rule “A rule” (a-rule) would move 3 sprouts, more than the 2 that its own guardrail allows."
     ]
     strike(run, 3)
     run.refresh_from_db()

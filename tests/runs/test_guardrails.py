@@ -41,7 +41,7 @@ def held_run(count: int = 100) -> Run:
 def test_a_run_that_would_move_too_large_a_share_is_held_and_moves_nobody(rule: None) -> None:
     run = held_run()
     assert run.held_because == [
-        "It would move 100 of 100 candidates, more than the share of 0.5 that ADVANCEMENT_MAX_SHARE allows."
+        "It would move 100 of 100 candidates, more than the 50\u00a0% that ADVANCEMENT_MAX_SHARE allows."
     ]
     assert not AdvancementEvent.objects.exists()
 
@@ -88,7 +88,7 @@ def test_a_dry_run_is_never_held_and_says_that_the_real_run_would_be(
     outcome = json.loads(capsys.readouterr().out)
     assert (outcome["status"], outcome["advanced"]) == ("planned", 100)
     assert outcome["held_because"] == [
-        "It would move 100 of 100 candidates, more than the share of 0.5 that ADVANCEMENT_MAX_SHARE allows."
+        "It would move 100 of 100 candidates, more than the 50\u00a0% that ADVANCEMENT_MAX_SHARE allows."
     ]
     call_command("run_advancement", "--dry-run")
     said = capsys.readouterr().out
@@ -178,7 +178,7 @@ def test_a_rule_may_have_a_guardrail_of_its_own() -> None:
     plant(4)
     run = finished_run()
     assert run.held_because == [
-        "Rule a-rule would move 4 sprouts, more than the 3 that its own guardrail allows."
+        "Rule “A rule” (a-rule) would move 4 sprouts, more than the 3 that its own guardrail allows."
     ]
     approve(run.pk, by="olga", reason="As announced.")
     assert [done.status for done in resume_abandoned()] == ["succeeded"]

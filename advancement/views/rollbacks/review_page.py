@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -129,6 +130,7 @@ def review_context(
         "left_after_changes": figures.chosen - changes.sprouts if changes else 0,
         "hold_choices": hold_choices(),
         "must_type": figures.chosen > MOST_UNTYPED,
+        "in_daily_run": any(_in_daily_run(rule) for rule in enabled),
         "next_slot": next_slot(now=timezone.now()) if enabled else None,
         "unwindable": 0 if run.undoes_id or run.unwind else figures.left_out.get("advanced_since", 0),
         **_list_context(request, run, figures, changes),
@@ -198,6 +200,11 @@ def _destinations(console: Console, figures: Figures) -> list[Destination]:
 
 def _enabled(rule: AdvancementRule) -> bool:
     return rule.archived_at is None and rule.active_version is not None and rule.active_version.enabled
+
+
+def _in_daily_run(rule: AdvancementRule) -> bool:
+    version = rule.active_version
+    return version is not None and version.from_tier in settings.ADVANCEMENT_FROM_TIERS
 
 
 def _waiting_context(run: Run) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from advancement.views.rollbacks.wording import rules_by_slug, scope_address, sc
 
 _RUNS_LISTED = 20
 _RANGES = (
-    ("24h", "Last 24 hours", "Recommended: a mistake of last night is in it, older work is not."),
+    ("24h", "Last 24 hours", "A mistake of last night is in it, older work is not."),
     ("7d", "Last 7 days", ""),
     ("30d", "Last 30 days", ""),
     ("all", "Everything by the rule or in the run, whenever it was", ""),
