@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
@@ -9,6 +10,8 @@ from typing import Final
 _SHOWN_CHARACTERS: Final = 60
 _DAY: Final = 86_400
 _WEEK: Final = 7 * _DAY
+# Letters written from right to left, and the characters that change the direction.
+_TURNING: Final = frozenset({"R", "AL", "AN", "RLE", "LRE", "RLO", "LRO", "PDF", "RLI", "LRI", "FSI", "PDI"})
 # How many valid names a message lists: beside a good guess, and without one.
 _FEW_CHOICES: Final = 8
 _MANY_CHOICES: Final = 30
@@ -21,6 +24,13 @@ def quoted(text: str) -> str:
     start = text[: _SHOWN_CHARACTERS + 1]
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in start)
     return f'"{shown}"' if len(shown) <= _SHOWN_CHARACTERS else f'"{shown[:_SHOWN_CHARACTERS]}…"'
+
+
+def isolated(text: str) -> str:
+    """Return a text that somebody wrote so that it cannot turn the direction of what stands around it."""
+    if all(unicodedata.bidirectional(character) not in _TURNING for character in text):
+        return text
+    return f"\u2068{text}\u2069"
 
 
 def format_number(number: float) -> str:

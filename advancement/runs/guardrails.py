@@ -6,7 +6,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.db.models import Count
 
-from advancement.criteria.wording import percent_words
+from advancement.criteria.wording import isolated, percent_words
 from advancement.models import Run
 from advancement.models.runs import RunKind
 
@@ -44,7 +44,7 @@ def limits_exceeded_by(run: Run, moves: int, rules: Iterable[LimitedRule]) -> li
             f"It would move {moves:,} sprouts, more than the {most:,} that ADVANCEMENT_MAX_MOVES allows."
         )
     return found + [
-        f"Rule “{title}” ({slug}) would move {count:,} sprouts, "
+        f"Rule “{isolated(title)}” ({slug}) would move {count:,} sprouts, "
         f"more than the {limit:,} that its own guardrail allows."
         for slug, title, count, limit in sorted(rules)
         if limit is not None and count > limit

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from advancement.criteria.rules import CriterionDefinition, Logic, RuleDefinition
 from advancement.criteria.sentences import SYMBOLS, gap_words, period_words, signal_words, value_words
 from advancement.criteria.signals import WINDOW_DAYS, Period
-from advancement.criteria.wording import age_words, format_number
+from advancement.criteria.wording import age_words, format_number, percent_words
 from advancement.models import AdvancementEvent, Run, Tier
 from advancement.models.events import AdvancementEventType
 from advancement.models.runs import RunStatus
@@ -78,8 +78,14 @@ def path(title: str) -> SafeString:
     """Return a sprout's title; of one that is a path, the file is loud and the folder quiet."""
     folder, slash, name = title.rpartition("/")
     if not slash or not name:
-        return format_html('<span class="path-file">{}</span>', title)
-    return format_html('<span class="path-file">{}</span><span class="path-dir">{}/</span>', name, folder)
+        return format_html('<span class="path-file">{}</span>', breakable(title))
+    file, place = breakable(name), breakable(f"{folder}/")
+    return format_html('<span class="path-file">{}</span><span class="path-dir">{}</span>', file, place)
+
+
+def breakable(text: str) -> SafeString:
+    """Return a text that may be broken after an underscore as well, before a word is."""
+    return format_html_join(mark_safe("_<wbr>"), "{}", ((part,) for part in text.split("_")))
 
 
 @register.simple_tag
@@ -204,6 +210,12 @@ def percent(part: float, whole: float) -> str:
     """Return a share with one decimal, as in `21.8 %`; of nothing it is 0 %."""
     share = 100 * part / whole if whole else 0
     return f"{share:.{0 if share in (0, 100) else 1}f}{_NO_BREAK}%"
+
+
+@register.filter
+def share(part: float) -> str:
+    """Return a share of 1 in percent, as in `50 %`."""
+    return percent_words(part)
 
 
 @register.filter

@@ -13,7 +13,7 @@ from advancement.criteria.sentences import gap_words, period_words, signal_words
 from advancement.criteria.signals import SIGNALS, Period
 from advancement.criteria.wording import format_number
 from advancement.evaluation.preview import NearMiss
-from advancement.templatetags.console import criterion, tier
+from advancement.templatetags.console import breakable, criterion, tier
 
 register = template.Library()
 
@@ -114,12 +114,12 @@ def near_miss_link(miss: NearMiss, definition: RuleDefinition) -> SafeString:
     folder, slash, name = miss.title.rpartition("/")
     said = f"{signal_words(missed.signal)} {period_words(missed)}".strip()
     return format_html(
-        '<a class="path" href="{}"><span class="path-file">{}</span><span class="path-dir">{}{}{}</span></a>',
+        '<a class="path" href="{}"><span class="path-file">{}</span>'
+        '<span class="path-dir">{}</span><span class="path-dir">{}</span></a>',
         address,
-        name or miss.title,
+        breakable(name or miss.title),
         said,
-        " \u00b7 " if name and slash else "",
-        f"{folder}/" if name and slash else "",
+        breakable(f"{folder}/" if name and slash else ""),
     )
 
 

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from advancement.criteria.signals import Period
+from advancement.criteria.wording import isolated
 from advancement.database.clock import database_now
 from advancement.history import SHOWN_DAYS, Counts, counts_by_day, mark_expected, nights, rolled_back_by_day
 from advancement.models import (
@@ -100,7 +101,7 @@ def expect(request: HttpRequest) -> HttpResponse:
 
 
 def _title(rule: AdvancementRule) -> str:
-    return f"“{rule.active_version.title}”" if rule.active_version else rule.pk
+    return f"“{isolated(rule.active_version.title)}”" if rule.active_version else rule.pk
 
 
 def _chart(counts: Counts, last: date, titles: Mapping[str, str]) -> StackedBars:

@@ -12,6 +12,7 @@ from django_htmx.http import trigger_client_event
 from advancement.criteria.changes import Comparison, compare
 from advancement.criteria.errors import AdvancementError
 from advancement.criteria.validation import unnamed
+from advancement.criteria.wording import isolated
 from advancement.forms.choices import (
     SIGNAL_GROUPS,
     blank_entry,
@@ -92,7 +93,7 @@ def _posted(request: HttpRequest, stored: StoredRule | None) -> HttpResponse:
     if stored:
         entry = replace(entry, slug=stored.slug)
         if stored.archived:
-            messages.error(request, f"“{stored.shown.title}” is archived and cannot be changed.")
+            messages.error(request, f"“{isolated(stored.shown.title)}” is archived and cannot be changed.")
             return redirect("console:rule", slug=stored.slug)
     else:
         entry = replace(entry, based_on=0)

@@ -15,7 +15,7 @@ from advancement.criteria.rules import CriterionDefinition, RuleDefinition
 from advancement.criteria.sentences import SYMBOLS
 from advancement.criteria.signals import SIGNALS
 from advancement.criteria.validation import check_rule_set, unnamed
-from advancement.criteria.wording import format_number
+from advancement.criteria.wording import format_number, percent_words
 from advancement.evaluation.histogram import histogram
 from advancement.evaluation.preview import MatchCount, count_matches, preview_details
 from advancement.forms.choices import OPERATORS, PERIODS, Choice, suggested_slug, with_chosen
@@ -167,7 +167,7 @@ def count_context(subject: Subject) -> dict[str, Any]:
 def max_share() -> str:
     """Return the share above which the guardrail holds a run, empty when it is off."""
     share = settings.ADVANCEMENT_MAX_SHARE
-    return f"{100 * share:g}\u00a0%" if share < 1 else ""
+    return percent_words(share) if share < 1 else ""
 
 
 def guardrails(definition: RuleDefinition, count: MatchCount) -> dict[str, bool]:

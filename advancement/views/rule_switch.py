@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from advancement.criteria.errors import AdvancementError
 from advancement.criteria.validation import check_rule, unnamed
-from advancement.criteria.wording import percent_words, quoted
+from advancement.criteria.wording import isolated, percent_words, quoted
 from advancement.evaluation.effect import Effect, effect_of
 from advancement.models import AdvancementEvent, AdvancementRule, RuleVersion
 from advancement.models.events import AdvancementEventType
@@ -56,7 +56,7 @@ def switch_rule(request: HttpRequest, slug: str) -> HttpResponse:
             enable_rule(slug, by=by, own=settings.ADVANCEMENT_APPROVE_OWN)
     except AdvancementError as error:
         return _confirm_switch(request, rule, version, str(error))
-    messages.success(request, f"“{version.title}” is {'off' if on else 'on'}.")
+    messages.success(request, f"“{isolated(version.title)}” is {'off' if on else 'on'}.")
     return redirect("console:rules")
 
 
@@ -72,10 +72,10 @@ def archive(request: HttpRequest, slug: str) -> HttpResponse:
     versions = rule.versions.count()
     if request.method == "POST":
         archive_rule(slug)
-        messages.success(request, f"“{version.title}” is archived. Its versions and events stay.")
+        messages.success(request, f"“{isolated(version.title)}” is archived. Its versions and events stay.")
         return redirect("console:rules")
     context = _about(rule, version) | {
-        "title": f"Archive “{version.title}”?",
+        "title": f"Archive “{isolated(version.title)}”?",
         "versions": versions,
         "events": events,
         "more_events": more,
@@ -94,9 +94,9 @@ def unarchive(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         unarchive_rule(slug, by=request.user.get_username())
         state = "off" if rule.active_version else "a draft"
-        messages.success(request, f"“{version.title}” is back. It is {state}.")
+        messages.success(request, f"“{isolated(version.title)}” is back. It is {state}.")
         return redirect("console:rules")
-    context = _about(rule, version) | {"title": f"Bring “{version.title}” back?"}
+    context = _about(rule, version) | {"title": f"Bring “{isolated(version.title)}” back?"}
     return render(request, "console/unarchive_rule.html", context)
 
 
@@ -126,7 +126,7 @@ def _confirm_switch(
     own = not on and not settings.ADVANCEMENT_APPROVE_OWN and writer_of(rule) == request.user.get_username()
     countable = all(problem.blocks != "saving" for problem in problems)
     context = _about(rule, version) | {
-        "title": f"Switch “{version.title}” {'off' if on else 'on'}?",
+        "title": f"Switch “{isolated(version.title)}” {'off' if on else 'on'}?",
         "on": on,
         "in_daily_run": version.from_tier in settings.ADVANCEMENT_FROM_TIERS,
         "error": error,

@@ -6,6 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from advancement.criteria.errors import AdvancementError
+from advancement.criteria.wording import isolated
 from advancement.importing.uploads import IMPORTERS, MAX_BYTES, confirm, drop, receive
 from advancement.models.uploads import Upload, UploadKind, UploadStatus
 from advancement.rights import Right
@@ -89,7 +90,7 @@ def _decided(request: HttpRequest, upload_id: int, *, importing: bool) -> HttpRe
             wake_up(RUNS_CLUSTER)
         else:
             drop(found.pk)
-            messages.success(request, f"{found.name} is dropped; nothing of it was imported.")
+            messages.success(request, f"{isolated(found.name)} is dropped; nothing of it was imported.")
     except AdvancementError as error:
         messages.error(request, str(error))
     return redirect("console:upload", found.pk)

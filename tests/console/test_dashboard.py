@@ -59,11 +59,11 @@ def test_a_spike_leads_straight_to_its_rollback_until_it_is_marked_as_expected()
     _usually(3, 60)
     client = operator()
     page = _dashboard(client).text
-    assert "Steady use moved 60 sprouts" in page
+    assert "Steady use</bdi> moved 60 sprouts" in page
     assert f"{reverse('console:rollback')}?rule=steady" in page
     asked = {"rule": "steady", "day": _today().isoformat()}
     assert client.post(reverse("console:expect"), asked).status_code == 302
-    assert "Steady use moved 60 sprouts" not in _dashboard(client).text
+    assert "Steady use</bdi> moved 60 sprouts" not in _dashboard(client).text
     assert DailyCount.objects.get(rule_id="steady").expected_by == "operator"
 
 
