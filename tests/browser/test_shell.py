@@ -66,6 +66,33 @@ def test_the_first_stop_of_the_keyboard_skips_to_the_content(visit: Visit) -> No
     expect(page.locator("main")).to_be_focused()
 
 
+def test_the_palette_is_used_with_the_keyboard_alone(visit: Visit) -> None:
+    page = visit("/")
+    box, hits = page.locator("#palette-q"), page.locator("#palette .hit")
+    page.keyboard.press("/")
+    page.keyboard.type("architecture")
+    expect(hits.nth(1)).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(hits.first).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(box).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(hits.last).to_be_focused()
+    chosen = hits.last.locator(".hit-name").inner_text()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(chosen)
+    page.keyboard.press("/")
+    page.keyboard.type("architecture_notes")
+    expect(hits).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("ARCHITECTURE_NOTES.md")
+    page.keyboard.press("/")
+    page.keyboard.type("architecture")
+    expect(hits.nth(1)).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Search", level=1)).to_be_visible()
+
+
 def test_who_may_not_see_a_page_is_told_which_role_may(visit: Visit, watch: Watch) -> None:
     watch.expect("^403: GET ")
     page = visit("/rollback/", "viewer")

@@ -63,6 +63,29 @@
     }
   });
 
+  // In the palette the arrow keys go from the box through the hits and back; Enter opens the only hit.
+  const palette = document.getElementById("palette");
+  palette?.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const box = palette.querySelector("input[type=search]");
+    const list = palette.querySelector(".hits");
+    const hits = list ? [...list.querySelectorAll("a")] : [];
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && hits.length) {
+      event.preventDefault();
+      // The box comes before the first and after the last.
+      const places = [box, ...hits];
+      const at = Math.max(places.indexOf(document.activeElement), 0);
+      places[(at + step + places.length) % places.length].focus();
+    }
+    // Hits of what was typed before do not count.
+    const current = list && list.dataset.query === box.value.trim();
+    if (event.key === "Enter" && event.target === box && hits.length === 1 && current) {
+      event.preventDefault();
+      hits[0].click();
+    }
+  });
+
   // One box that ticks all boxes of a table.
   document.addEventListener("change", (event) => {
     const all = event.target.closest("[data-check-all]");
