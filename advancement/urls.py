@@ -39,8 +39,10 @@ urlpatterns = [
     path("health/test/", health.try_channels, name="try_channels"),
     # Import
     path("import/", uploads.imports, name="imports"),
+    path("import/sample/<slug:kind>/", uploads.sample, name="import_sample"),
     path("import/<int:upload_id>/", uploads.upload, name="upload"),
     path("import/<int:upload_id>/confirm/", uploads.confirm_upload, name="confirm_upload"),
+    path("import/<int:upload_id>/rejects/<slug:content>/", uploads.upload_rejects, name="upload_rejects"),
     path("import/<int:upload_id>/drop/", uploads.drop_upload, name="drop_upload"),
     # Lifecycle models
     path("lifecycles/", lifecycles.lifecycles, name="lifecycles"),

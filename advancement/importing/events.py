@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from advancement.importing import values
-from advancement.importing.importer import Importer, Merged
+from advancement.importing.importer import EXAMPLE_SPROUT, Importer, Merged
 from advancement.importing.outcome import BadRow
 from advancement.importing.staging import GOOD, TABLE, Check, Column, Staging
 from advancement.models.sprouts import Rating, UsageEventType
@@ -36,6 +37,18 @@ class EventImporter(Importer):
     )
     key = ("id",)
     csv_allowed = False
+    example = MappingProxyType(
+        {
+            "id": "an-example",
+            "sproutId": EXAMPLE_SPROUT,
+            "eventType": UsageEventType.RATED.value,
+            "createdAt": "2026-01-02T09:00:00Z",
+            "sessionId": "a-session",
+            "userId": "a-user",
+            "provenance": {"lensId": "a-lens", "hubId": "a-hub", "queryHash": "a-query"},
+            "metadata": {"rating": _RATINGS[0]},
+        }
+    )
 
     def __init__(self, using: str, now: datetime) -> None:
         super().__init__(using, now)

@@ -1,14 +1,20 @@
 """What an importer declares; everything else is the same for all of them."""
 
 import abc
+import csv
+import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from advancement.criteria.wording import advice, join_words, quoted
 from advancement.importing.outcome import BadRow
 from advancement.importing.staging import Check, Column, Staging
+
+# The sprout that the samples of all kinds speak of.
+EXAMPLE_SPROUT: Final = "00000000-0000-4000-8000-000000000001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +37,21 @@ class Importer(abc.ABC):
     columns: ClassVar[tuple[Column, ...]]
     key: ClassVar[tuple[str, ...]]
     csv_allowed: ClassVar[bool] = True
+    example: ClassVar[Mapping[str, Any]]
 
     def __init__(self, using: str, now: datetime) -> None:
         self.using = using
         self.now = now
         self._names = frozenset((*self.required, *self.optional))
+
+    @classmethod
+    def sample(cls) -> str:
+        """Return a file of this kind to start from, with its columns and one row as an example."""
+        if not cls.csv_allowed:
+            return json.dumps(dict(cls.example)) + "\n"
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([cls.example.keys(), cls.example.values()])
+        return text.getvalue()
 
     @abc.abstractmethod
     def parse(self, fields: Mapping[str, Any]) -> tuple[Any, ...]:

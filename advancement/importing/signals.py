@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from advancement.criteria.signals import MAX_DAYS, SIGNALS, Period, Unit
@@ -9,7 +10,7 @@ from advancement.database.clock import database_now
 from advancement.database.locks import lock_signals
 from advancement.importing import values
 from advancement.importing.events import unknown_sprout
-from advancement.importing.importer import Importer, Merged
+from advancement.importing.importer import EXAMPLE_SPROUT, Importer, Merged
 from advancement.importing.outcome import BadRow
 from advancement.importing.staging import GOOD, TABLE, Check, Column, Staging
 from advancement.models import SignalAggregation, SignalRefresh
@@ -40,6 +41,16 @@ class SignalImporter(Importer):
         Column("computed_at", "time"),
     )
     key = ("sprout_id", "period")
+    example = MappingProxyType(
+        {
+            "sprout_id": EXAMPLE_SPROUT,
+            "period": Period.ALL_TIME.value,
+            **{name: 0.5 if unit is Unit.SCORE else 3 for name, unit in _UNITS.items()},
+            "first_event_at": "2026-01-02T09:00:00Z",
+            "last_event_at": "2026-01-04T09:00:00Z",
+            "computed_at": "2026-01-05T00:00:00Z",
+        }
+    )
 
     def __init__(self, using: str, now: datetime) -> None:
         super().__init__(using, now)

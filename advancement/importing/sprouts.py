@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from advancement.importing import values
-from advancement.importing.importer import Importer, Merged
+from advancement.importing.importer import EXAMPLE_SPROUT, Importer, Merged
 from advancement.importing.staging import GOOD, TABLE, Check, Column, Staging
 from advancement.models import LifecycleModel, Tier
 
@@ -37,6 +38,15 @@ class SproutImporter(Importer):
         Column("created_at", "time"),
     )
     key = ("id",)
+    example = MappingProxyType(
+        {
+            "id": EXAMPLE_SPROUT,
+            "title": "notes/an-example.md",
+            "lifecycle_model": "botanical",
+            "tier": "sprout",
+            "created_at": "2026-01-01T09:00:00Z",
+        }
+    )
 
     def __init__(self, using: str, now: datetime) -> None:
         super().__init__(using, now)

@@ -34,6 +34,9 @@ class Upload(models.Model):
     uploaded_at = models.DateTimeField()
     status = models.CharField(max_length=9, choices=UploadStatus, default=UploadStatus.CHECKING)
     worked_at = models.DateTimeField(null=True, help_text="When somebody last worked on it.")
+    skip_bad_rows = models.BooleanField(
+        db_default=False, help_text="Whether the good rows are imported without the bad ones."
+    )
     outcome = models.JSONField(null=True, help_text="The figures and problems of the check or the import.")
 
     class Meta:
@@ -48,17 +51,29 @@ class Upload(models.Model):
         return self.name
 
 
+class UploadContent(models.TextChoices):
+    """What a piece belongs to: the file that came in, its bad rows, or the reasons why they are."""
+
+    FILE = "file"
+    REJECTED = "rejected"
+    REASONS = "reasons"
+
+
 class UploadPart(models.Model):
-    """A piece of a file, in order; deleted when the file is imported or dropped."""
+    """A piece of a file, in order; deleted when the file is imported or dropped, bad rows a week later."""
 
     upload = models.ForeignKey(Upload, models.CASCADE, db_index=False, related_name="parts")
+    content = models.CharField(max_length=8, choices=UploadContent, db_default=UploadContent.FILE)
     number = models.PositiveIntegerField()
     data = models.BinaryField()
 
     class Meta:
         db_table = "upload_parts"
         constraints = [
-            models.UniqueConstraint(fields=["upload", "number"], name="one_upload_part_per_number")
+            one_of("upload_parts", "content", UploadContent.values),
+            models.UniqueConstraint(
+                fields=["upload", "content", "number"], name="one_upload_part_per_content_and_number"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,14 +1,18 @@
 """Import in the browser: a file is kept and checked, shown with its problems, and imported when confirmed."""
 
+from collections.abc import Iterable
+from typing import Final
+
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.utils.http import content_disposition_header
 
 from advancement.criteria.errors import AdvancementError
-from advancement.criteria.wording import isolated
-from advancement.importing.uploads import IMPORTERS, MAX_BYTES, confirm, drop, receive
-from advancement.models.uploads import Upload, UploadKind, UploadStatus
+from advancement.criteria.wording import isolated, quoted
+from advancement.importing.uploads import IMPORTERS, MAX_BYTES, confirm, drop, good_rows, pieces_of, receive
+from advancement.models.uploads import Upload, UploadContent, UploadKind, UploadStatus
 from advancement.rights import Right
 from advancement.runs.schedule import scheduler_fault
 from advancement.runs.waking import RUNS_CLUSTER, wake_up
@@ -56,6 +60,36 @@ def imports(request: HttpRequest) -> HttpResponse:
 
 
 @allows(GET=Right.IMPORT_DATA)
+def sample(request: HttpRequest, kind: str) -> HttpResponseBase:
+    """Give a file of a kind to start from."""
+    if kind not in IMPORTERS:
+        raise Http404(f"There is no kind of file called {quoted(kind)}.")
+    importer = IMPORTERS[kind]
+    ending = "csv" if importer.csv_allowed else "jsonl"
+    return _download([importer.sample().encode()], f"{kind}.{ending}")
+
+
+@allows(GET=Right.IMPORT_DATA)
+def upload_rejects(request: HttpRequest, upload_id: int, content: str) -> HttpResponseBase:
+    """Give the bad rows of a file, to be mended and imported again, or the reason of each."""
+    found = _upload(upload_id)
+    if content not in _REJECTS or not found.parts.filter(content=content).exists():
+        raise Http404(f"There is nothing of that kind of {found.name}; bad rows are kept for a week.")
+    name = f"{_REJECTS[content]}-{found.name.removesuffix('.gz')}"
+    name = name if content == UploadContent.REJECTED else f"{name}.txt"
+    return _download(pieces_of(found, content), name)
+
+
+_REJECTS: Final[dict[str, str]] = {UploadContent.REJECTED: "bad-rows", UploadContent.REASONS: "reasons"}
+
+
+def _download(pieces: Iterable[bytes], name: str) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(pieces, content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    return response
+
+
+@allows(GET=Right.IMPORT_DATA)
 def upload(request: HttpRequest, upload_id: int) -> HttpResponse:
     """Show what an import of the file would do, or did."""
     found = _upload(upload_id)
@@ -65,6 +99,8 @@ def upload(request: HttpRequest, upload_id: int) -> HttpResponse:
         "upload": found,
         "working": working,
         "fault": scheduler_fault() if working else None,
+        "good": good_rows(found),
+        "rejects": found.parts.filter(content=UploadContent.REJECTED).exists(),
     }
     part = "console/parts/upload.html" if "HX-Request" in request.headers else "console/upload.html"
     return render(request, part, context)
@@ -72,7 +108,7 @@ def upload(request: HttpRequest, upload_id: int) -> HttpResponse:
 
 @allows(POST=Right.IMPORT_DATA)
 def confirm_upload(request: HttpRequest, upload_id: int) -> HttpResponse:
-    """Let a checked file be imported."""
+    """Let a checked file be imported, or its good rows alone."""
     return _decided(request, upload_id, importing=True)
 
 
@@ -86,7 +122,7 @@ def _decided(request: HttpRequest, upload_id: int, *, importing: bool) -> HttpRe
     found = _upload(upload_id)
     try:
         if importing:
-            confirm(found.pk)
+            confirm(found.pk, skip_bad_rows=request.POST.get("skip") == "1")
             wake_up(RUNS_CLUSTER)
         else:
             drop(found.pk)

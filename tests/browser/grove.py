@@ -159,7 +159,7 @@ def _records() -> None:
     save_draft(draft, by="editor")
     archive_rule("tree-to-grove-landmark")
     receive("sprouts", "two.csv", [TWO_SPROUTS], by="operator")
-    receive("sprouts", "broken.csv", [TWO_SPROUTS.replace(b"botanical", b"astral")], by="operator")
+    receive("sprouts", "broken.csv", [TWO_SPROUTS.replace(b"botanical", b"astral", 1)], by="operator")
     work_on_uploads()
     academic = LifecycleModel.objects.create(slug="academic", label="Academic")
     for position, slug in enumerate(["draft", "preprint", "published"]):

@@ -31,6 +31,7 @@ from advancement.models import (
     Sprout,
     Tier,
     Upload,
+    UploadPart,
     UsageEvent,
 )
 from advancement.models.runs import RunTrigger
@@ -186,7 +187,8 @@ def grove(settings: Settings) -> None:
     taken_back = RollbackRequest(reason="", requested_by="root", run=run.pk, dry_run=True)
     rollback = start_rollback(taken_back, trigger=RunTrigger.CONSOLE)
     work_on(rollback.pk, rollback.lease_token)
-    receive("sprouts", "sprouts.csv", [b"id,title"], by="root")
+    upload = receive("sprouts", "sprouts.csv", [b"id,title"], by="root")
+    UploadPart.objects.create(upload=upload, content="rejected", number=0, data=b"no-id,Oak")
     figures = dict.fromkeys(("read", "inserted", "updated", "unchanged", "repeated"), 1)
     Upload.objects.update(status="checked", outcome=figures)
     LeftOut.objects.create(run=run, sprout_id=sprout.pk, bucket="held", reason="on hold")

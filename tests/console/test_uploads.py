@@ -14,7 +14,7 @@ from django.urls import reverse
 from advancement.criteria.errors import AdvancementError
 from advancement.database.clock import database_now
 from advancement.importing import uploads
-from advancement.models import Sprout, Upload, UploadPart, UsageEvent
+from advancement.models import LifecycleModel, Sprout, Upload, UploadPart, UsageEvent
 from tests.console.people import operator, viewer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,6 +39,11 @@ def _page(client: Client) -> str:
 
 def _post(client: Client, name: str) -> Any:
     return client.post(reverse(f"console:{name}", args=[Upload.objects.latest("pk").pk]), follow=True)
+
+
+def _post_skipping(client: Client) -> Any:
+    address = reverse("console:confirm_upload", args=[Upload.objects.latest("pk").pk])
+    return client.post(address, {"skip": "1"}, follow=True)
 
 
 def _import(client: Client, content: str, **sent: str) -> dict[str, Any]:
@@ -72,9 +77,72 @@ def test_problems_are_shown_with_the_name_of_the_file_and_the_line() -> None:
     uploads.work_on_uploads()
     page = _page(client)
     assert "sprouts.csv, line 3" in page
-    assert "1 of 2 lines cannot be used" in page
+    assert "1 of 2 rows cannot be used" in page
     assert "does not wait for a decision" in _post(client, "confirm_upload").text
     assert not Sprout.objects.exists()
+
+
+def _rejects(client: Client, content: str) -> Any:
+    return client.get(reverse("console:upload_rejects", args=[Upload.objects.latest("pk").pk, content]))
+
+
+def test_the_good_rows_are_imported_and_the_bad_ones_handed_back_with_their_reasons() -> None:
+    client = operator()
+    _send(client, gzip.compress((GOOD + BAD.splitlines()[1] + "\n").encode()), name="s.csv.gz")
+    uploads.work_on_uploads()
+    assert "Import the 1 good row" in _page(client)
+    assert not Sprout.objects.exists()
+    _post_skipping(client)
+    uploads.work_on_uploads()
+    assert Sprout.objects.get().pk == ID
+    page = _page(client)
+    assert "Imported, without 1 bad row" in page
+    rows, reasons = _rejects(client, "rejected"), _rejects(client, "reasons")
+    assert rows["Content-Disposition"] == 'attachment; filename="bad-rows-s.csv"'
+    assert b"".join(rows.streaming_content).decode() == BAD
+    assert b"".join(reasons.streaming_content).startswith(b"s.csv.gz, line 3: id ")
+    assert not UploadPart.objects.filter(content="file").exists()
+
+
+def test_rows_that_turn_bad_after_the_check_are_not_left_out_unasked() -> None:
+    client = operator()
+    _send(client, GOOD)
+    uploads.work_on_uploads()
+    _post(client, "confirm_upload")
+    botanical = LifecycleModel.objects.filter(pk="botanical")
+    botanical.update(archived_at=database_now())
+    uploads.work_on_uploads()
+    botanical.update(archived_at=None)
+    assert "Nothing of it was kept: 1 of 1 row cannot be used" in _page(client)
+    assert "There is no good row in this file" in _post_skipping(client).text
+    assert not Sprout.objects.exists()
+
+
+def test_bad_rows_are_kept_for_a_week() -> None:
+    client = operator()
+    _send(client, GOOD + BAD.splitlines()[1] + "\n")
+    uploads.work_on_uploads()
+    _post_skipping(client)
+    uploads.work_on_uploads()
+    assert _rejects(client, "rejected").status_code == 200
+    Upload.objects.update(uploaded_at=database_now() - timedelta(days=8))
+    uploads.work_on_uploads()
+    assert _rejects(client, "rejected").status_code == 404
+    assert _rejects(client, "file").status_code == 404
+    assert Upload.objects.get().status == "imported"
+
+
+def test_the_samples_of_all_kinds_can_be_imported_one_after_the_other() -> None:
+    client = operator()
+    for kind, name in (("sprouts", "sprouts.csv"), ("events", "events.jsonl"), ("signals", "signals.csv")):
+        sample = client.get(reverse("console:import_sample", args=[kind]))
+        assert sample["Content-Disposition"] == f'attachment; filename="{name}"'
+        importer = uploads.IMPORTERS[kind]
+        text = b"".join(sample.streaming_content).decode()
+        assert all(column in text for column in importer.required)
+        checked = _import(client, text, kind=kind, name=name)
+        assert (checked["inserted"], checked["problems"]) == (1, [])
+    assert client.get(reverse("console:import_sample", args=["rules"])).status_code == 404
 
 
 def test_a_compressed_file_of_several_parts_comes_out_whole() -> None:

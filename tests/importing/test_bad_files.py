@@ -73,6 +73,9 @@ def test_the_other_commands_refuse(command: str, fault: str, refused: Refused) -
 HEADERS = {
     "no header": ("a,b,c,d,e\n1,2,3,4,5\n", "there is no header"),
     "semicolons": ("id;title;lifecycle_model;tier;created_at\n", "separated by commas"),
+    "two missing columns": (
+        "id,title,lifecycle_model\n", 'columns "tier" and "created_at" are missing'
+    ),
     "a missing column": ("id,title,lifecycle_model,created_at\n", 'column "tier" is missing'),
     "an unknown column": (
         "id,titel,lifecycle_model,tier,created_at\n",
