@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from django.db.models import Count, Q, QuerySet
 
 from advancement.models import AdvancementEvent, LeftOut, Move, RuleVersion, Run, Sprout
 from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
+from advancement.remembered import MANY, remembered
 from advancement.runs.review import under_review
 from advancement.runs.standing import Standing, counted_skipped, unfinished
 from advancement.runs.summary import ROLLBACK_BUCKETS
@@ -89,10 +91,17 @@ def moves_of(
 
 def struck_of(runs: Iterable[Run], *, using: str = "default") -> dict[int, int]:
     """Return how many moves are struck out of each plan that waits for a person; nothing for the others."""
-    reviewed = [run.pk for run in runs if run.review_revision and under_review(run)]
-    if not reviewed:
-        return {}
-    struck = Move.objects.using(using).filter(run__in=reviewed, struck=True).order_by()
+    reviewed = [run for run in runs if run.review_revision and under_review(run)]
+    small = [run.pk for run in reviewed if run.moves_planned < MANY]
+    found = _struck_now(small, using) if small else {}
+    for run in reviewed:
+        if run.moves_planned >= MANY:
+            found |= remembered(run, "struck", partial(_struck_now, [run.pk], using), using)
+    return found
+
+
+def _struck_now(runs: Sequence[int], using: str) -> dict[int, int]:
+    struck = Move.objects.using(using).filter(run__in=runs, struck=True).order_by()
     return dict(struck.values_list("run").annotate(n=Count("position")).values_list("run", "n"))
 
 
@@ -137,7 +146,16 @@ def _events(run: Run, keys: Sequence[str], using: str) -> dict[tuple[Any, ...], 
 
 
 def _counted(run: Run, keys: Sequence[str], using: str) -> dict[tuple[Any, ...], tuple[int, int, int]]:
-    """Return how many moves are planned, struck out and reached, by their keys."""
+    """Return how many moves are planned, struck out and reached, by their keys; once where nothing moves."""
+    if unfinished(run):
+        return _counted_now(run, keys, using)
+    counted: dict[tuple[Any, ...], tuple[int, int, int]] = remembered(
+        run, f"by-{'-'.join(keys)}", partial(_counted_now, run, keys, using), using
+    )
+    return counted
+
+
+def _counted_now(run: Run, keys: Sequence[str], using: str) -> dict[tuple[Any, ...], tuple[int, int, int]]:
     moves = Move.objects.using(using).filter(run=run.pk).order_by().values_list(*keys)
     counted = moves.annotate(
         planned=Count("position"),

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('advancement', '0012_names'),
+        ('advancement', '0013_events_by_time'),
     ]
 
     operations = [
