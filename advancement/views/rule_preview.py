@@ -194,6 +194,7 @@ def details_context(subject: Subject, *, exact: bool = False) -> dict[str, Any]:
         return context
     return context | {
         "details": details,
+        "refresh": SignalRefresh.objects.order_by("-id").first(),
         "rows": rows_of(subject.entry, subject.reading, subject.active, details.alone),
         "first": with_titles(details.also_earlier),
         "set_warnings": set_warnings(subject.reading.definition),
@@ -274,7 +275,6 @@ def details(request: HttpRequest) -> HttpResponse:
         return reswap(render(request, "console/rule_editor/details_answer.html", context), "none")
     if exact:
         context |= {"count": found.count, "max_share": max_share()}
-        context["refresh"] = SignalRefresh.objects.order_by("-id").first()
         context |= guardrails(subject.reading.definition, found.count)
     response = render(request, "console/rule_editor/details_answer.html", context)
     return trigger_client_event(response, "rule-exact", after="settle") if exact else response

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from html import unescape
 from typing import Any
 
@@ -13,8 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django import Settings
 
+from advancement.database.clock import database_now
 from advancement.evaluation.preview import MatchCount, preview_details
-from advancement.models import AdvancementRule, RuleVersion
+from advancement.models import AdvancementRule, RuleVersion, SignalRefresh
 from advancement.rights import APPROVER, RULE_EDITOR, VIEWER, Right
 from advancement.rulebook import archive_rule, save_draft
 from advancement.views import rule_preview
@@ -611,3 +613,13 @@ def test_a_title_is_escaped_wherever_it_stands() -> None:
         page = browser.get(address).text
         assert "<b>bold" not in page
         assert "<i>me" not in page
+
+
+def test_what_is_counted_says_of_which_day_the_signals_are(grove: list[Any]) -> None:
+    SignalRefresh.objects.create(
+        kind="aggregation", periods=["all_time"], as_of=datetime(2026, 1, 20, tzinfo=UTC), sprouts=1,
+        started_at=database_now(), finished_at=database_now(),
+    )  # fmt: skip
+    save_draft(make_rule("citations >= 5"), by="somebody")
+    page = text_of(approver().get("/rules/a-rule/activate/").text)
+    assert "Counted by the signals as of Tue 20 Jan" in page
