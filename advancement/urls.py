@@ -4,6 +4,7 @@ from django.urls import path
 
 from advancement.views import (
     dashboard,
+    diagnostics,
     events,
     health,
     lifecycles,
@@ -37,6 +38,8 @@ urlpatterns = [
     path("health/ledger/", health.check_ledger, name="check_ledger"),
     path("health/resend/", health.resend, name="resend"),
     path("health/test/", health.try_channels, name="try_channels"),
+    path("health/diagnostics/", diagnostics.diagnostics, name="diagnostics"),
+    path("health/diagnostics.txt", diagnostics.diagnostics_text, name="diagnostics_text"),
     # Import
     path("import/", uploads.imports, name="imports"),
     path("import/<int:upload_id>/", uploads.upload, name="upload"),

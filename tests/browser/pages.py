@@ -67,6 +67,7 @@ CONSOLE = [
     _at("console:search", query="?q=docs"),
     _at("console:search", query="?q=no+such+thing", case="nothing"),
     _at("console:health"),
+    _at("console:diagnostics"),
     _at("console:imports"),
     _at("console:upload", _upload("checked")),
     _at("console:upload", _upload("refused"), case="refused"),
@@ -192,7 +193,7 @@ EXCUSED = {
     "admin:autocomplete": "JSON",
     "admin:view_on_site": "a redirect to a site that there is none of",
     **dict.fromkeys(("console:plan_csv", "console:export_rules", "console:export_events"), "a file"),
-    "console:run_log": "a text",
+    **dict.fromkeys(("console:run_log", "console:diagnostics_text"), "a text"),
     **dict.fromkeys(
         (
             *("console:preview_rule", "console:preview_details", "console:preview_chart"),

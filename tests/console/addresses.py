@@ -103,6 +103,8 @@ CONSOLE: dict[str, Methods] = {
     "console:check_ledger": acts(LOOKING),
     "console:resend": acts(OPERATORS),
     "console:try_channels": acts(OPERATORS),
+    "console:diagnostics": {"GET": Call(OPERATORS)},
+    "console:diagnostics_text": {"GET": Call(OPERATORS)},
     "console:imports": form(OPERATORS),
     "console:upload": {"GET": Call(OPERATORS, _upload)},
     "console:confirm_upload": acts(OPERATORS, _upload),
