@@ -8,6 +8,7 @@ from advancement.views import (
     events,
     health,
     lifecycles,
+    notifications,
     plan_changes,
     plan_review,
     plans,
@@ -38,6 +39,9 @@ urlpatterns = [
     path("health/ledger/", health.check_ledger, name="check_ledger"),
     path("health/resend/", health.resend, name="resend"),
     path("health/test/", health.try_channels, name="try_channels"),
+    path("health/notifications/", notifications.notifications, name="notifications"),
+    path("health/notifications/<int:message_id>/", notifications.notification, name="notification"),
+    path("health/notifications/<int:message_id>/resend/", notifications.resend_one, name="resend_one"),
     path("health/diagnostics/", diagnostics.diagnostics, name="diagnostics"),
     path("health/diagnostics.txt", diagnostics.diagnostics_text, name="diagnostics_text"),
     # Import

@@ -161,7 +161,7 @@ def _signals() -> Facts:
         yield "Last refresh", "never: rules on signals move nothing"
         return
     yield "Last refresh", f"{refresh.kind}{', full' if refresh.full else ''}, {_ago(refresh.finished_at)}"
-    yield "Took", f"{(refresh.finished_at - refresh.started_at).total_seconds():,.1f} seconds"
+    yield "Took", f"{refresh.seconds:,.1f} seconds"
     yield "As of", _time(refresh.as_of) if refresh.as_of else "as imported"
     yield "Sprouts", f"{refresh.sprouts:,}"
 
@@ -196,12 +196,12 @@ _SECTIONS: Final[tuple[tuple[str, Callable[[], Facts]], ...]] = (
     ("Versions", _versions),
     ("Settings", shown_settings),
     ("Database", _database),
-    ("Rows", _rows),
     ("Schedule and task clusters", _schedule),
     ("Last runs", _runs),
     ("Signals", _signals),
     ("Notifications", _notifications),
     ("Ledger", _ledger),
+    ("Rows", _rows),
 )
 
 

@@ -157,7 +157,7 @@ def outbox_fault(*, using: str = "default") -> str | None:
         return None
     return (
         f"outbox stuck: {join_words(found, 'and')}; start the task cluster notifications, "
-        "see the errors under Outbox messages in the admin, and try again there"
+        "see the errors under Health, Notifications, in the console, and try again there"
     )
 
 

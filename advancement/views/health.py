@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from typing import Final
 
 import django.db
+from django.conf import settings
 from django.contrib import messages
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django_q.models import Failure, OrmQ, Success
 
 from advancement.database.triggers import count_triggers, missing_triggers
+from advancement.diagnostics.clusters import clusters, heartbeats
 from advancement.ledger.seals import head_of_chain, unsealed_runs
 from advancement.ledger.verify import verify_ledger
 from advancement.models import AdvancementEvent, OutboxMessage, Schedule, Seal, SignalRefresh
@@ -22,7 +22,7 @@ from advancement.notifications.outbox import outbox_fault, recipients, try_again
 from advancement.notifications.send import send_test
 from advancement.rights import Right
 from advancement.runs.schedule import next_slot, scheduler_fault
-from advancement.runs.waking import NOTIFICATIONS_CLUSTER, RUNS_CLUSTER, wake_up
+from advancement.runs.waking import NOTIFICATIONS_CLUSTER, wake_up
 from advancement.views.access import allows
 from advancement.views.paging import count_up_to
 
@@ -86,7 +86,6 @@ def try_channels(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, **more: object) -> HttpResponse:
     failed = OutboxMessage.objects.filter(status=OutboxStatus.FAILED)
-    waiting = dict(OrmQ.objects.order_by().values_list("key").annotate(count=Count("pk")))
     context = {
         "title": "Health",
         "parts": list(_parts()),
@@ -100,9 +99,9 @@ def _page(request: HttpRequest, **more: object) -> HttpResponse:
         "head": head_of_chain(),
         "newest_seal": Seal.objects.order_by("-number").first(),
         "unsealed": unsealed_runs().count(),
-        "queues": [(name, waiting.get(name, 0)) for name in ("control", RUNS_CLUSTER, NOTIFICATIONS_CLUSTER)],
-        "tasks_failed": Failure.objects.count(),
-        "last_task": Success.objects.order_by("-stopped").first(),
+        "clusters": clusters(),
+        "heartbeats": heartbeats(),
+        "cron": settings.ADVANCEMENT_CRON,
         "database": connection.vendor,
         **more,
     }
