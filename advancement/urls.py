@@ -6,6 +6,7 @@ from advancement.views import (
     dashboard,
     diagnostics,
     events,
+    guide,
     health,
     lifecycles,
     notifications,
@@ -34,6 +35,7 @@ urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     path("expect/", dashboard.expect, name="expect"),
     path("search/", search.search, name="search"),
+    path("guide/", guide.guide, name="guide"),
     # Health
     path("health/", health.health, name="health"),
     path("health/ledger/", health.check_ledger, name="check_ledger"),

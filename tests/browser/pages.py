@@ -70,6 +70,7 @@ CONSOLE = [
     _at("console:dashboard", case="viewer", who="viewer"),
     _at("console:search", query="?q=docs"),
     _at("console:search", query="?q=no+such+thing", case="nothing"),
+    _at("console:guide"),
     _at("console:health"),
     _at("console:notifications"),
     _at("console:notifications", case="nothing", query="?status=failed"),

@@ -103,6 +103,7 @@ CONSOLE: dict[str, Methods] = {
     "console:dashboard": {"GET": Call(STAFF)},
     "console:expect": acts(OPERATORS, rule="a-rule", day=f"{datetime.now(UTC):%Y-%m-%d}"),
     "console:search": {"GET": Call(STAFF)},
+    "console:guide": {"GET": Call(STAFF)},
     "console:health": looks(),
     "console:check_ledger": acts(LOOKING),
     "console:resend": acts(OPERATORS),
