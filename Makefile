@@ -30,11 +30,13 @@ demo: setup ## Load the sample grove and show a dry run and a real run.
 console: setup ## Serve the console on 127.0.0.1:8000.
 	@$(PYTHON) manage.py console
 
-test: setup-dev ## Run every check, and the whole suite on PostgreSQL and on SQLite.
-	@failed=; \
-	for step in lint types layers test-postgres test-sqlite; do \
-		$(MAKE) --no-print-directory $$step || failed="$$failed $$step"; \
-	done; \
+test: setup-dev ## Run every check, and the whole suite on PostgreSQL and on SQLite at the same time.
+	@failed=; mkdir -p .cache; \
+	for step in lint types layers; do $(MAKE) --no-print-directory $$step || failed="$$failed $$step"; done; \
+	$(MAKE) --no-print-directory test-sqlite > .cache/test-sqlite.log 2>&1 & sqlite=$$!; \
+	$(MAKE) --no-print-directory test-postgres || failed="$$failed test-postgres"; \
+	wait $$sqlite || failed="$$failed test-sqlite"; \
+	cat .cache/test-sqlite.log; \
 	if [ -n "$$failed" ]; then echo "Failed:$$failed" >&2; exit 1; fi
 
 test-postgres: setup-dev ## Run the suite on a private PostgreSQL server (ARGS="-k rollback" narrows it).

@@ -8,6 +8,7 @@ from django.db import connections, transaction
 from django.db.models.signals import pre_migrate
 from django.dispatch import receiver
 
+from advancement.database.indexes import install_title_index
 from advancement.database.triggers import install_triggers, remove_triggers
 
 TICK_NAME = "advancement tick"
@@ -22,12 +23,13 @@ def make_way(app_config: AppConfig, using: str, plan: list[Any], **kwargs: Any) 
 
 
 def prepare_database(using: str, **kwargs: Any) -> None:
-    """Install the triggers, the cache table and the once-a-minute wake-up; idempotent."""
+    """Install the triggers, the title index, the cache table and the once-a-minute wake-up; idempotent."""
     connection = connections[using]
     tables = set(connection.introspection.table_names())
     if "advancement_schedule" not in tables:  # migrated backwards, to before this app
         return
     install_triggers(connection)
+    install_title_index(connection)
     call_command("createcachetable", database=using, verbosity=0)
     if "django_q_schedule" in tables:
         _schedule_tick(using)

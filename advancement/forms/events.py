@@ -57,6 +57,11 @@ class EventFilter(forms.Form):
         """Whether anything is asked for."""
         return any(self.data.get(name) for name in self.fields)
 
+    @property
+    def in_order_of(self) -> str:
+        """The column that the events are in order of before their number, "" for none."""
+        return "timestamp" if self.data.get("since") or self.data.get("until") else ""
+
     def events(self) -> "QuerySet[AdvancementEvent]":
         """Return the events that were asked for; a part that makes no sense is left out."""
         self.is_valid()

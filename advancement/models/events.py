@@ -63,6 +63,8 @@ class AdvancementEvent(models.Model):
             ),
         ]
         indexes = [
+            # Serves the events of a time range, newest first.
+            models.Index(fields=["timestamp", "id"], name="advancement_events_by_time"),
             # Serves a rule's events in a time range.
             models.Index(fields=["rule_id", "timestamp"], name="advancement_events_of_rule"),
             # Serves a run's events, in order.

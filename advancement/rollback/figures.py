@@ -1,22 +1,17 @@
 """The figures of a rollback's plan: what it moves where, what was struck out of it, what it leaves alone."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
-from django.core.cache import cache
 from django.db.models import Count, Q
 
 from advancement.models import AdvancementRule, Run
+from advancement.remembered import MANY, remembered
 from advancement.rollback.rules import rules_rolled_back
 from advancement.rollback.scope import events_in_scope
-
-# From so many moves on, what takes a look at all of them is remembered: a plan does not change.
-_MANY: Final = 2_000
-_REMEMBERED: Final = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,7 @@ def figures_of(run: Run, *, ambiguous: Collection[str] = (), using: str = "defau
 
     Destinations are told apart by lifecycle model where a tier's slug is `ambiguous`.
     """
-    counted, left_out = _remembered(
+    counted, left_out = remembered(
         run, f"counts-{len(ambiguous)}", partial(_counts, run, ambiguous, using), using
     )
     struck = [line for line in counted if line["struck"]]
@@ -71,7 +66,7 @@ def figures_of(run: Run, *, ambiguous: Collection[str] = (), using: str = "defau
         struck=sum(line["sprouts"] for line in struck),
         destinations=_destinations(counted),
         left_out=left_out,
-        unwound=_remembered(run, "unwound", partial(_unwound, run, using), using) if run.unwind else 0,
+        unwound=remembered(run, "unwound", partial(_unwound, run, using), using) if run.unwind else 0,
     )
 
 
@@ -113,21 +108,10 @@ def rules_to_disable(run: Run, *, using: str = "default") -> list[AdvancementRul
     slugs: Any = [run.scope_rule_id]
     if not run.scope_rule_id:
         named = run.moves.using(using).filter(struck=False).order_by().values("reverses_event__rule_id")
-        many = run.moves_planned >= _MANY
-        slugs = _remembered(run, "rules", partial(rules_rolled_back, run, using), using) if many else named
+        many = run.moves_planned >= MANY
+        slugs = remembered(run, "rules", partial(rules_rolled_back, run, using), using) if many else named
     rules = AdvancementRule.objects.using(using).filter(pk__in=slugs).order_by("pk")
     return list(rules.select_related("active_version", "draft_version"))
-
-
-def _remembered(run: Run, what: str, look: Callable[[], Any], using: str) -> Any:
-    """Return what looks at each move of a plan, of a large one as it was found before."""
-    if run.moves_planned < _MANY:
-        return look()
-    key = f"rollback-{what}-{using}-{run.pk}-{run.digest}-{run.review_revision}"
-    if (known := cache.get(key)) is None:
-        known = look()
-        cache.set(key, known, _REMEMBERED.total_seconds())
-    return known
 
 
 def _unwound(run: Run, using: str) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from django.db.models import Count, Q, QuerySet
 
 from advancement.models import AdvancementEvent, LeftOut, Move, RuleVersion, Run, Sprout
 from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
+from advancement.remembered import remembered
 from advancement.runs.review import under_review
 from advancement.runs.standing import Standing, counted_skipped, unfinished
 from advancement.runs.summary import ROLLBACK_BUCKETS
@@ -128,7 +130,16 @@ def _events(run: Run, keys: Sequence[str], using: str) -> dict[tuple[Any, ...], 
 
 
 def _counted(run: Run, keys: Sequence[str], using: str) -> dict[tuple[Any, ...], tuple[int, int, int]]:
-    """Return how many moves are planned, struck out and reached, by their keys."""
+    """Return how many moves are planned, struck out and reached, by their keys; once where nothing moves."""
+    if unfinished(run):
+        return _counted_now(run, keys, using)
+    counted: dict[tuple[Any, ...], tuple[int, int, int]] = remembered(
+        run, f"by-{'-'.join(keys)}", partial(_counted_now, run, keys, using), using
+    )
+    return counted
+
+
+def _counted_now(run: Run, keys: Sequence[str], using: str) -> dict[tuple[Any, ...], tuple[int, int, int]]:
     moves = Move.objects.using(using).filter(run=run.pk).order_by().values_list(*keys)
     counted = moves.annotate(
         planned=Count("position"),

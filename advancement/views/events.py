@@ -34,7 +34,7 @@ def events(request: HttpRequest) -> HttpResponse:
     """List events, newest first, run by run."""
     asked = EventFilter(request.GET)
     found = asked.events()
-    page = page_of(found, request, newest_first=True)
+    page = page_of(found, request, first_by=asked.in_order_of, newest_first=True)
     shown = [event.pk for event in page.rows]
     count, more = count_up_to(found)
     context = {

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest
 
 Row = TypeVar("Row", bound=Model)
@@ -29,6 +29,7 @@ def page_of(
     request: HttpRequest,
     *,
     key: str = "pk",
+    first_by: str = "",
     newest_first: bool = False,
     parse: Callable[[str], Any] = int,
     size: int = PAGE_SIZE,
@@ -36,29 +37,45 @@ def page_of(
     """Return the page that the address names with `after` or `before`, else the first.
 
     `key` is a column that is unique among the rows, `parse` makes its values from text and raises ValueError
-    where it cannot. Raise Http404 for a key that cannot be.
+    where it cannot. Rows are in order of the column `first_by`, where one is given, and then of the key.
+    Raise Http404 for a key that cannot be, and for one that no row has when `first_by` is to be looked up.
     """
     after, before = _given(request, "after", parse), _given(request, "before", parse)
-    up, down = ("lt", "gt") if newest_first else ("gt", "lt")
-    sign = "-" if newest_first else ""
+    order = [first_by, key] if first_by else [key]
     if before is not None:
         # Read backwards from there, then turned around.
-        found = list(
-            rows.filter(**{f"{key}__{down}": before}).order_by(f"{'' if newest_first else '-'}{key}")[
-                : size + 1
-            ]
-        )
+        beyond = _beyond(rows, order, before, upwards=newest_first)
+        found = list(beyond.order_by(*_signed(order, down=not newest_first))[: size + 1])
         more_before, shown = len(found) > size, found[:size][::-1]
         return Page(shown, _key(shown, key, 0) if more_before else None, _key(shown, key, -1))
     if after is not None:
-        rows = rows.filter(**{f"{key}__{up}": after})
-    found = list(rows.order_by(f"{sign}{key}")[: size + 1])
+        rows = _beyond(rows, order, after, upwards=not newest_first)
+    found = list(rows.order_by(*_signed(order, down=newest_first))[: size + 1])
     shown = found[:size]
     return Page(
         shown,
         _key(shown, key, 0) if after is not None else None,
         _key(shown, key, -1) if len(found) > size else None,
     )
+
+
+def _signed(order: Sequence[str], *, down: bool) -> list[str]:
+    return [f"-{column}" if down else column for column in order]
+
+
+def _beyond(rows: "QuerySet[Row]", order: Sequence[str], value: Any, *, upwards: bool) -> "QuerySet[Row]":
+    """Return the rows that come after the one with this key, in this direction."""
+    *first_by, key = order
+    way = "gt" if upwards else "lt"
+    if not first_by:
+        return rows.filter(**{f"{key}__{way}": value})
+    column = first_by[0]
+    at = rows.model._default_manager.filter(**{key: value}).values_list(column, flat=True).first()
+    if at is None:
+        raise Http404("The address names a page that is not there any more.")
+    same = Q(**{column: at, f"{key}__{way}": value})
+    # The first condition alone is one that an index can be entered by.
+    return rows.filter(Q(**{f"{column}__{way}e": at}), Q(**{f"{column}__{way}": at}) | same)
 
 
 def count_up_to(rows: "QuerySet[Any]", most: int = MOST_COUNTED) -> tuple[int, bool]:

@@ -3,14 +3,17 @@
 Every round measures the floor and each batch size in turn, each on a fresh copy of the same database;
 the ratio is taken within the round and the median of the rounds is printed, since machines are noisy.
 `python -m tests.bench ledger` measures sealing and verifying, `python -m tests.bench preview` the live
-preview of a rule.
+preview of a rule, `python -m tests.bench pages` the console's pages.
 """
 
 import os
 import subprocess
 import sys
+from importlib import import_module
 
 import django
+
+_OTHERS = ("ledger", "preview", "pages")
 
 
 def main() -> None:
@@ -23,17 +26,8 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "tests.bench", *sys.argv[1:]], env=on_sqlite, check=True)
     django.setup()
 
-    if sys.argv[1:2] == ["ledger"]:
-        from tests.bench.ledger import main as measure
-
-        del sys.argv[1]
-    elif sys.argv[1:2] == ["preview"]:
-        from tests.bench.preview import main as measure
-
-        del sys.argv[1]
-    else:
-        from tests.bench.measure import main as measure
-    measure()
+    what = sys.argv.pop(1) if sys.argv[1:2] and sys.argv[1] in _OTHERS else "measure"
+    import_module(f"tests.bench.{what}").main()
 
 
 main()

@@ -17,6 +17,7 @@ from advancement.runs.start import start_rollback
 from advancement.runs.work import work_on
 from advancement.views.csv_export import defused
 from tests.console.people import operator, viewer
+from tests.database.rows import event_values, insert
 from tests.factories import add_rule, finished_run, make_sprout
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +55,25 @@ def test_events_are_found_by_rule_run_type_operator_sprout_and_day() -> None:
     today = timezone.localdate()
     assert len(_shown(client, since=today.isoformat(), until=today.isoformat())) == 3
     assert _shown(client, until=(today - timedelta(days=1)).isoformat()) == []
+
+
+def test_a_range_goes_page_by_page_in_order_of_time_even_where_the_numbers_are_not() -> None:
+    now = timezone.now()
+    noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
+    for number in range(120):
+        minutes = (number * 7) % 40  # several at a time
+        insert(event_values(timestamp=noon - timedelta(minutes=minutes)))
+    client, day = viewer(), {"since": (now - timedelta(days=2)).date().isoformat()}
+    everything = list(AdvancementEvent.objects.order_by("-timestamp", "-id"))
+    first = client.get(reverse(EVENTS), day).context["page"]
+    second = client.get(reverse(EVENTS), day | {"after": first.after}).context["page"]
+    third = client.get(reverse(EVENTS), day | {"after": second.after}).context["page"]
+    assert [*first.rows, *second.rows, *third.rows] == everything
+    back = client.get(reverse(EVENTS), day | {"before": second.before}).context["page"]
+    assert list(back.rows) == list(first.rows)
+    gone = client.get(reverse(EVENTS), day | {"after": 999_999})
+    assert gone.status_code == 404
+    assert "not there any more" in gone.text
 
 
 def test_a_filter_that_makes_no_sense_is_named_and_left_out() -> None:
