@@ -45,6 +45,11 @@ class Night:
     expected_by: str
 
     @property
+    def ends(self) -> date:
+        """The UTC day with whose beginning it is over."""
+        return self.day + timedelta(days=1)
+
+    @property
     def spike(self) -> bool:
         """Whether it moved far more than usual."""
         return not self.new and self.count >= max(_LEAST, _TIMES * self.usual)

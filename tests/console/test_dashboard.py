@@ -1,5 +1,6 @@
 """The dashboard: the morning's look at what last night did."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -59,7 +60,8 @@ def test_a_spike_leads_straight_to_its_rollback_until_it_is_marked_as_expected()
     client = operator()
     page = _dashboard(client).text
     assert "Steady use moved 60 sprouts" in page
-    assert f"{reverse('console:rollback')}?rule=steady" in page
+    today, tomorrow = _today(), _today() + timedelta(days=1)
+    assert f"?rule=steady&amp;since={today}T00:00Z&amp;until={tomorrow}T00:00Z" in page
     asked = {"rule": "steady", "day": _today().isoformat()}
     assert client.post(reverse("console:expect"), asked).status_code == 302
     assert "Steady use moved 60 sprouts" not in _dashboard(client).text
