@@ -5,6 +5,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from advancement import remembered
 from advancement.models import Move, Run
 from advancement.rollback import figures
 from advancement.rollback.figures import Destination, figures_of, rules_to_disable
@@ -83,7 +84,8 @@ def test_what_is_read_from_a_large_plans_events_is_remembered_until_the_review_g
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cache.clear()
-    monkeypatch.setattr(figures, "_MANY", 2)
+    for module in (figures, remembered):
+        monkeypatch.setattr(module, "MANY", 2)
     advanced(3)
     add_rules(make_rule("views >= 1", slug="other"))
     single = make_sprout(signals={"views": 1})
