@@ -33,7 +33,7 @@ _RANGES = (
     ("24h", "Last 24 hours", "Recommended: a mistake of last night is in it, older work is not."),
     ("7d", "Last 7 days", ""),
     ("30d", "Last 30 days", ""),
-    ("all", "Everything by the rule or in the run, whenever it was", ""),
+    ("all", "Everything by the rule, in the run or of the sprout, whenever it was", ""),
     ("between", "From – to", ""),
 )
 
