@@ -15,19 +15,18 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Count, Max, Min, Q
 
 from advancement.criteria.wording import age_words
+from advancement.database.clock import database_now
 from advancement.database.sizes import database_size, table_sizes
 from advancement.database.triggers import count_triggers, missing_triggers
 from advancement.diagnostics.clusters import clusters, heartbeats
 from advancement.diagnostics.secrets import without_secrets
 from advancement.diagnostics.shown import shown_settings
 from advancement.ledger.seals import head_of_chain, unsealed_runs
-from advancement.models import OutboxMessage, Run, Schedule, SignalRefresh
-from advancement.models.outbox import OutboxStatus
-from advancement.notifications.outbox import outbox_fault, recipients
-from advancement.runs.schedule import next_slot, scheduler_fault
+from advancement.models import Run, Schedule, SignalRefresh
+from advancement.notifications.outbox import outbox_state, recipients
+from advancement.runs.schedule import fault_of, next_slot
 
 _LAST_RUNS: Final = 10
 _PACKAGES: Final = ("Django", "django-q2", "psycopg", "gunicorn")
@@ -127,11 +126,12 @@ def _rows() -> Facts:
 
 def _schedule() -> Facts:
     schedule = Schedule.objects.first()
-    next_run = next_slot()
+    now = database_now()
+    next_run = next_slot(now)
     yield "Next run", _time(next_run) if next_run else "not scheduled here"
     yield "Active since", _time(schedule.activated_at if schedule else None)
     yield "Last look for work", _ago(schedule.ticked_at if schedule else None)
-    yield "Says", scheduler_fault() or "it looks for work every minute"
+    yield "Says", fault_of(schedule, now) or "it looks for work every minute"
     for cluster in clusters():
         done = _ago(cluster.last_done)
         yield (
@@ -172,19 +172,12 @@ def _notifications() -> Facts:
         "Recipients",
         ", ".join(f"{channels.count(name)} by {name}" for name in dict.fromkeys(channels)) or "none",
     )
-    found = OutboxMessage.objects.order_by().aggregate(
-        pending=Count("pk", filter=Q(status=OutboxStatus.PENDING)),
-        failed=Count("pk", filter=Q(status=OutboxStatus.FAILED)),
-        oldest=Min("waiting_since", filter=Q(status=OutboxStatus.PENDING)),
-        sent=Max("sent_at"),
-    )
-    yield (
-        "Waiting",
-        f"{found['pending']:,}" + (f", since {_time(found['oldest'])}" if found["oldest"] else ""),
-    )
-    yield "Given up", f"{found['failed']:,}"
-    yield "Last sent", _ago(found["sent"])
-    yield "Says", outbox_fault() or "nothing is stuck"
+    outbox = outbox_state()
+    since = f", since {_time(outbox.waiting_since)}" if outbox.waiting_since else ""
+    yield "Waiting", f"{outbox.pending:,}{since}"
+    yield "Given up", f"{outbox.failed:,}"
+    yield "Last sent", _ago(outbox.last_sent)
+    yield "Says", outbox.fault or "nothing is stuck"
 
 
 def _ledger() -> Facts:

@@ -1,5 +1,6 @@
 """Health: what works by itself, and what a person may do when it does not."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +34,15 @@ def test_it_names_what_is_wrong_with_each_part() -> None:
     assert "has not looked for work yet" in str(faults["Scheduler and task clusters"])
     assert faults["Audit trail"] is None
     assert faults["Database"] is None
+
+
+def test_it_asks_for_each_thing_once(django_assert_max_num_queries: Callable[[int], Any]) -> None:
+    for number in range(12):
+        make_message(key=f"run-{number}-failed", status="failed", failed_at=NOW, attempts=12)
+        refreshed()
+    client = operator()
+    with django_assert_max_num_queries(20):
+        _health(client)
 
 
 def test_the_ledger_is_checked_on_request() -> None:
