@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from statistics import median
 from typing import Final
 
@@ -13,6 +14,7 @@ from django.db.models.functions import TruncDate
 from advancement.database.clock import database_now
 from advancement.models import AdvancementEvent, AdvancementRule, DailyCount
 from advancement.models.events import AdvancementEventType
+from advancement.remembered import counted_lately
 
 SHOWN_DAYS: Final = 30
 USUAL_DAYS: Final = 28
@@ -84,7 +86,9 @@ def counts_by_day(last: date, *, using: str = "default") -> Counts:
             counted_to = max(counted_to, day)
         elif count:
             found[rule][day] = count
-    for day, rule, count in _count(counted_to + timedelta(days=1), last, using):
+    start = counted_to + timedelta(days=1)
+    newest = counted_lately(f"nights-{using}-{start}-{last}", partial(_count, start, last, using))
+    for (day, rule), count in newest.items():
         found[rule][day] = count
     return found
 
@@ -97,7 +101,10 @@ def note_ended_days(*, using: str = "default") -> int:
     days = [first + timedelta(days=n) for n in range((today - first).days)]
     if not days:
         return 0
-    rows = [DailyCount(day=day, rule_id=rule, count=n) for day, rule, n in _count(first, days[-1], using)]
+    rows = [
+        DailyCount(day=day, rule_id=rule, count=n)
+        for (day, rule), n in _count(first, days[-1], using).items()
+    ]
     totals: dict[date, int] = defaultdict(int)
     for row in rows:
         totals[row.day] += row.count
@@ -151,9 +158,9 @@ def _established(rules: Sequence[str], day: date, using: str) -> set[str]:
     return set(old.values_list("pk", flat=True))
 
 
-def _count(first: date, last: date, using: str) -> list[tuple[date, str, int]]:
+def _count(first: date, last: date, using: str) -> dict[tuple[date, str], int]:
     if first > last:
-        return []
+        return {}
     start = datetime.combine(first, time.min, UTC)
     events = AdvancementEvent.objects.using(using).filter(
         event_type=AdvancementEventType.AUTO_ADVANCEMENT,
@@ -163,7 +170,7 @@ def _count(first: date, last: date, using: str) -> list[tuple[date, str, int]]:
     )
     by_day = events.annotate(day=TruncDate("timestamp", tzinfo=UTC)).order_by()
     counted = by_day.values("day", "rule_id").annotate(n=Count("id"))
-    return [(row["day"], str(row["rule_id"]), row["n"]) for row in counted]
+    return {(row["day"], str(row["rule_id"])): row["n"] for row in counted}
 
 
 def _oldest(today: date) -> date:

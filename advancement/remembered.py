@@ -1,16 +1,21 @@
-"""What takes a look at all moves of a plan is remembered until the plan or the run's state changes."""
+"""What a look at very many rows found is remembered: of a plan until it changes, of others for a while."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from django.core.cache import cache
+from django.core.cache import cache, caches
 
 from advancement.models import Run
+
+Counts = TypeVar("Counts", bound=Mapping[Any, int])
 
 # A smaller plan is looked at anew.
 MANY: Final = 2_000
 _REMEMBERED: Final = timedelta(hours=12)
+# So many rows are counted anew each time.
+_COUNTED_ANEW: Final = 50_000
+_A_WHILE: Final = timedelta(minutes=1)
 
 
 def remembered(run: Run, what: str, look: Callable[[], Any], using: str) -> Any:
@@ -25,4 +30,18 @@ def remembered(run: Run, what: str, look: Callable[[], Any], using: str) -> Any:
     if (known := cache.get(key)) is None:
         known = look()
         cache.set(key, known, _REMEMBERED.total_seconds())
+    return known
+
+
+def counted_lately(what: str, count: Callable[[], Counts], *, within: timedelta = _A_WHILE) -> Counts:
+    """Return counts of rows, of very many as they were at most a minute ago, or as long as `within` says.
+
+    `what` names the question, and is all that it depends on besides the time.
+    """
+    process = caches["process"]
+    known: Counts | None = process.get(what)
+    if known is None:
+        known = count()
+        if sum(known.values()) > _COUNTED_ANEW:
+            process.set(what, known, within.total_seconds())
     return known

@@ -42,12 +42,17 @@ def advanced() -> Q:
 def _of_run(run_id: int, using: str) -> Q:
     """The advancements of a run, and those that stand for them since a rollback of them was undone."""
     found, path = Q(run_id=run_id), "run_id"
-    while True:
+    # Few runs undo anything, and without one of them nothing was restored.
+    concerned = Q(undoes__scope_run_id=None) | Q(undoes__scope_run_id=run_id) | Q(undoes__unwind=True)
+    undos = Run.objects.using(using).filter(concerned, undoes__isnull=False, pk__gt=run_id)
+    keys = list(undos.values_list("pk", flat=True))
+    while keys:
         path = f"reverses__reverses__{path}"
-        restored = AdvancementEvent.objects.using(using).filter(advanced(), **{path: run_id}).order_by()
+        restored = AdvancementEvent.objects.using(using).filter(advanced(), run_id__in=keys, **{path: run_id})
         if not restored.exists():
-            return found
-        found |= Q(pk__in=restored.values("pk"))
+            break
+        found |= Q(pk__in=restored.order_by().values("pk"))
+    return found
 
 
 def events_in_scope(run: Run, using: str = "default") -> "QuerySet[AdvancementEvent]":

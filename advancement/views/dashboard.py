@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
@@ -25,6 +26,7 @@ from advancement.models import (
 )
 from advancement.models.outbox import OutboxStatus
 from advancement.models.runs import RunKind, RunStatus
+from advancement.remembered import counted_lately
 from advancement.rights import Right
 from advancement.runs.schedule import next_slot
 from advancement.views.access import allows
@@ -43,6 +45,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     rules = list(
         AdvancementRule.objects.filter(archived_at__isnull=True)
         .select_related("active_version", "draft_version")
+        .prefetch_related("active_version__criteria")
         .order_by("active_version__priority", "pk")
     )
     last_run = runs.filter(planned_at__isnull=False).order_by("-id").first()
@@ -119,15 +122,18 @@ def _ladders(now: datetime) -> list[tuple[LifecycleModel, list[tuple[Tier, int, 
 
 
 def _changes_since(start: datetime) -> Counter[tuple[str, str]]:
-    recent = Run.objects.filter(created_at__gte=start - timedelta(days=1)).values("pk")
-    moves = AdvancementEvent.objects.filter(run_id__in=recent, timestamp__gte=start).order_by()
     changes: Counter[tuple[str, str]] = Counter()
-    for model, from_tier, to_tier, count in moves.values_list(
-        "lifecycle_model_id", "from_tier", "to_tier"
-    ).annotate(count=Count("pk")):
+    for (model, from_tier, to_tier), count in counted_lately("changes", partial(_moves, start)).items():
         changes[model, from_tier] -= count
         changes[model, to_tier] += count
     return changes
+
+
+def _moves(start: datetime) -> dict[tuple[str, str, str], int]:
+    """Return how many sprouts moved since then, by model and both tiers."""
+    moves = AdvancementEvent.objects.filter(timestamp__gte=start).order_by()
+    grouped = moves.values_list("lifecycle_model_id", "from_tier", "to_tier").annotate(count=Count("pk"))
+    return {(model, old, new): count for model, old, new, count in grouped}
 
 
 def _freshness(now: datetime) -> list[tuple[Period, float | None, datetime | None]]:

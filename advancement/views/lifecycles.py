@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from django.contrib import messages
-from django.core.cache import cache
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,15 +11,10 @@ from django.utils import timezone
 from advancement.criteria.errors import AdvancementError
 from advancement.ladders import EXAMPLES, load_ladder
 from advancement.models import LifecycleModel, RuleVersion, Sprout, Tier
+from advancement.remembered import counted_lately
 from advancement.rights import Right
 from advancement.rulebook import active_versions
 from advancement.views.access import allows
-
-SPROUTS_KEY = "console.sprouts"
-# Seconds; counting a million sprouts is not for every look at a page.
-COUNTED_FOR = 60
-# Up to so many are counted in a few milliseconds.
-MOST_COUNTED_ANEW = 100_000
 
 
 @dataclass(frozen=True)
@@ -80,12 +74,7 @@ def archive_lifecycle(request: HttpRequest, slug: str) -> HttpResponse:
 
 def count_sprouts() -> dict[tuple[str, str], int]:
     """Return how many sprouts are in each tier, by model and slug; of many, as of a minute ago at most."""
-    known: dict[tuple[str, str], int] | None = cache.get(SPROUTS_KEY)
-    if known is None:
-        known = _count_sprouts()
-        if sum(known.values()) > MOST_COUNTED_ANEW:
-            cache.set(SPROUTS_KEY, known, COUNTED_FOR)
-    return known
+    return counted_lately("sprouts", _count_sprouts)
 
 
 def _count_sprouts() -> dict[tuple[str, str], int]:

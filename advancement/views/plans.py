@@ -1,13 +1,12 @@
 """The plan of an advancement run: what it would move and why, what was left out, what became of it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.core.cache import cache
-from django.db.models import Count, Exists, OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -25,6 +24,7 @@ from advancement.templatetags.runs import run_name
 from advancement.views.access import allows, may
 from advancement.views.addresses import query_of
 from advancement.views.csv_export import csv_response
+from advancement.views.lifecycles import count_sprouts
 from advancement.views.paging import count_up_to, page_of
 from advancement.views.run_actions import TYPED_ABOVE
 from advancement.views.run_page import run_or_404
@@ -33,9 +33,6 @@ from advancement.views.run_page import run_or_404
 LOOKED_THROUGH_AT_ONCE: Final = 20_000
 # Rows of a page that lie further apart in the plan are not looked through for changes.
 _WIDEST_PAGE: Final = 2_000
-# Counting the sprouts of a tier reads all of them.
-_COUNTED_AT_ONCE: Final = 20_000
-_COUNTED_EVERY: Final = 600
 _CHUNK: Final = 5_000
 
 
@@ -100,7 +97,9 @@ def totals(run: Run, lines: list[RuleLine]) -> dict[str, Any]:
     review = under_review(run)
     struck = sum(line.struck for line in lines)
     standing = standing_of(run)
-    candidates = _candidates(run, lines) if review else {}
+    places = {(line.lifecycle_model, line.from_tier) for line in lines}
+    sprouts = count_sprouts() if review else {}
+    candidates = {place: count for place, count in sprouts.items() if place in places}
     return {
         "run": run,
         "review": review,
@@ -198,24 +197,6 @@ def _reasons(run: Run, sprouts: Sequence[UUID]) -> dict[UUID, str]:
         return {}
     skipped = LeftOut.objects.filter(run=run.pk, bucket=LeftOutBucket.SKIPPED, sprout_id__in=sprouts)
     return dict(skipped.values_list("sprout_id", "reason"))
-
-
-def _candidates(run: Run, lines: list[RuleLine]) -> dict[tuple[str, str], int]:
-    """Return how many sprouts there are for each line; of many candidates it is counted now and then."""
-    if run.evaluated <= _COUNTED_AT_ONCE:
-        return _candidates_now(lines)
-    key = f"advancement.plans.candidates.{run.pk}"
-    return cache.get_or_set(key, lambda: _candidates_now(lines), _COUNTED_EVERY) or {}
-
-
-def _candidates_now(lines: Iterable[RuleLine]) -> dict[tuple[str, str], int]:
-    """Return how many sprouts are in each tier that a rule of the plan moves from."""
-    wanted = {(line.lifecycle_model, line.from_tier) for line in lines}
-    tiers = Sprout.objects.filter(
-        lifecycle_model__in={model for model, _ in wanted}, tier__in={tier for _, tier in wanted}
-    )
-    counted = tiers.order_by().values_list("lifecycle_model", "tier").annotate(n=Count("pk"))
-    return {(model, tier): count for model, tier, count in counted if (model, tier) in wanted}
 
 
 def _struck(show: str) -> bool | None:

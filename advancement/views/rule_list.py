@@ -18,6 +18,7 @@ from advancement.evaluation.counts import Moments, moments, outdated
 from advancement.evaluation.gate import stopped_rules
 from advancement.models import AdvancementEvent, AdvancementRule, RuleCount, RuleVersion, Tier
 from advancement.models.events import AdvancementEventType
+from advancement.remembered import counted_lately
 from advancement.runs.guardrails import LEAST_CANDIDATES
 
 RECENTLY: Final = timedelta(days=7)
@@ -178,14 +179,7 @@ class RuleList:
 
     def finish(self, rows: Sequence[Row]) -> None:
         """Add the figures of rules that are about to be shown."""
-        events = AdvancementEvent.objects.filter(
-            rule_id__in=[row.slug for row in rows],
-            timestamp__gte=timezone.now() - RECENTLY,
-            event_type=AdvancementEventType.AUTO_ADVANCEMENT,
-        )
-        counted = dict(
-            events.order_by().values("rule_id").annotate(count=Count("pk")).values_list("rule_id", "count")
-        )
+        counted = counted_lately("advanced-recently", _advanced_recently)
         for row in rows:
             row.recently = counted.get(row.slug, 0)
 
@@ -232,3 +226,11 @@ def _overlaps(row: Row, used: Mapping[str, tuple[tuple[int, str], str]]) -> Iter
         found = used.get(line["rule"])
         if found and found[0] < row.definition.order:
             yield found[1], line["count"]
+
+
+def _advanced_recently() -> dict[str, int]:
+    """Return how many advancements each rule has made of late."""
+    events = AdvancementEvent.objects.filter(
+        timestamp__gte=timezone.now() - RECENTLY, event_type=AdvancementEventType.AUTO_ADVANCEMENT
+    )
+    return dict(events.order_by().values_list("rule_id").annotate(count=Count("pk")))

@@ -84,8 +84,8 @@ def test_what_is_read_from_a_large_plans_events_is_remembered_until_the_review_g
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cache.clear()
-    for module in (figures, remembered):
-        monkeypatch.setattr(module, "MANY", 2)
+    monkeypatch.setattr(remembered, "MANY", 2)
+    monkeypatch.setattr(figures, "MANY", 2)
     advanced(3)
     add_rules(make_rule("views >= 1", slug="other"))
     single = make_sprout(signals={"views": 1})
