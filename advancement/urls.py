@@ -4,9 +4,12 @@ from django.urls import path
 
 from advancement.views import (
     dashboard,
+    diagnostics,
     events,
+    guide,
     health,
     lifecycles,
+    notifications,
     plan_changes,
     plan_review,
     plans,
@@ -32,11 +35,17 @@ urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     path("expect/", dashboard.expect, name="expect"),
     path("search/", search.search, name="search"),
+    path("guide/", guide.guide, name="guide"),
     # Health
     path("health/", health.health, name="health"),
     path("health/ledger/", health.check_ledger, name="check_ledger"),
     path("health/resend/", health.resend, name="resend"),
     path("health/test/", health.try_channels, name="try_channels"),
+    path("health/notifications/", notifications.notifications, name="notifications"),
+    path("health/notifications/<int:message_id>/", notifications.notification, name="notification"),
+    path("health/notifications/<int:message_id>/resend/", notifications.resend_one, name="resend_one"),
+    path("health/diagnostics/", diagnostics.diagnostics, name="diagnostics"),
+    path("health/diagnostics.txt", diagnostics.diagnostics_text, name="diagnostics_text"),
     # Import
     path("import/", uploads.imports, name="imports"),
     path("import/sample/<slug:kind>/", uploads.sample, name="import_sample"),

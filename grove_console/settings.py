@@ -170,6 +170,8 @@ FORMAT_MODULE_PATH = ["grove_console.formats"]
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+# The guide is read in the console as well.
+STATICFILES_DIRS = [("pictures", BASE_DIR / "docs" / "pictures")]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

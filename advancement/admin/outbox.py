@@ -16,7 +16,7 @@ class OutboxMessageAdmin(RecordAdmin):
     """Messages to the outside, newest first; they are written by runs and only tried again from here."""
 
     list_display = [
-        *("key", "channel", "recipient", "status", "attempts", "error"),
+        *("key", "kind", "channel", "recipient", "status", "attempts", "error"),
         *("created_at", "due_at", "sent_at"),
     ]
     list_filter = ["status", "channel", "kind", "created_at"]

@@ -44,6 +44,8 @@ def scope_of(run: Run) -> str:
         parts.append(f"by rule {run.scope_rule_id}")
     if run.scope_run_id is not None:
         parts.append(f"in run {run.scope_run_id}")
+    if run.scope_sprout_id is not None:
+        parts.append(f"of sprout {run.scope_sprout_id}")
     if run.scope_since is not None:
         parts.append(f"since {run.scope_since:%Y-%m-%d %H:%M} UTC")
     if run.scope_until is not None:

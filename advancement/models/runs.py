@@ -84,6 +84,7 @@ class Run(models.Model):
     # What a rollback takes back: the advancements in this scope, or everything that one run did.
     scope_rule_id = models.CharField(max_length=100, blank=True, help_text="Empty: of all rules.")
     scope_run_id = models.BigIntegerField(null=True, help_text="Empty: of all runs.")
+    scope_sprout_id = models.UUIDField(null=True, help_text="Empty: of all sprouts.")
     scope_since = models.DateTimeField(null=True)
     scope_until = models.DateTimeField(null=True)
     undoes = models.ForeignKey(

@@ -115,6 +115,11 @@ class SignalRefresh(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.finished_at:%Y-%m-%d %H:%M} UTC"
 
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return (self.finished_at - self.started_at).total_seconds()
+
 
 class DirtySprout(models.Model):
     """A sprout whose usage events changed since its signals were computed.

@@ -77,7 +77,7 @@ def trial_message() -> Message:
 
 def run_url(run_id: int) -> str | None:
     """Return the address of a run in the console, where the console's own address is known."""
-    return _url("admin:advancement_run_change", run_id)
+    return _url("console:run", run_id)
 
 
 def _url(page: str, *arguments: object) -> str | None:
@@ -181,7 +181,7 @@ def _rule_line(line: Mapping[str, Any]) -> str:
 
 
 def _rule_url(slug: str | None) -> str | None:
-    return _url("admin:advancement_advancementrule_change", slug) if slug else None
+    return _url("console:rule", slug) if slug else None
 
 
 def _noteworthy(summary: Mapping[str, Any]) -> str:

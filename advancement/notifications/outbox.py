@@ -6,12 +6,13 @@ the lease another one sends it, perhaps a second time: delivery is at least once
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import connections, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Max, Min, Q, QuerySet
 
 from advancement.criteria.wording import join_words
 from advancement.database.clock import ClockTimestamp, database_now
@@ -146,19 +147,52 @@ def try_again(messages: "QuerySet[OutboxMessage]", *, using: str = "default") ->
     )
 
 
+@dataclass(frozen=True)
+class OutboxState:
+    """How many messages wait and were given up, and of these how many deserve a look."""
+
+    pending: int
+    failed: int
+    overdue: int
+    given_up_lately: int
+    waiting_since: datetime | None
+    last_sent: datetime | None
+
+    @property
+    def fault(self) -> str | None:
+        """A sentence when messages have waited for long, or were given up lately."""
+        found = [f"{self.overdue:,} waiting for more than an hour"] if self.overdue else []
+        found += [f"{self.given_up_lately:,} given up in the last 24 hours"] if self.given_up_lately else []
+        if not found:
+            return None
+        return (
+            f"outbox stuck: {join_words(found, 'and')}; start the task cluster notifications, "
+            "see the errors under Health, Notifications, in the console, and try again there"
+        )
+
+
+def outbox_state(now: datetime | None = None, *, using: str = "default") -> OutboxState:
+    """Return where the messages stand, in one query; `now` saves asking for the database's clock."""
+    now = now or database_now(using)
+    pending, failed = Q(status=OutboxStatus.PENDING), Q(status=OutboxStatus.FAILED)
+    figures = (
+        OutboxMessage.objects.using(using)
+        .order_by()
+        .aggregate(
+            pending=Count("pk", filter=pending),
+            failed=Count("pk", filter=failed),
+            overdue=Count("pk", filter=pending & Q(waiting_since__lt=now - _LONGEST_WAIT)),
+            given_up_lately=Count("pk", filter=failed & Q(failed_at__gt=now - _REMEMBERED)),
+            waiting_since=Min("waiting_since", filter=pending),
+            last_sent=Max("sent_at"),
+        )
+    )
+    return OutboxState(**figures)
+
+
 def outbox_fault(*, using: str = "default") -> str | None:
     """Return a sentence when messages have waited for long, or were given up lately."""
-    now, messages = database_now(using), OutboxMessage.objects.using(using)
-    waiting = messages.filter(status=OutboxStatus.PENDING, waiting_since__lt=now - _LONGEST_WAIT).count()
-    given_up = messages.filter(status=OutboxStatus.FAILED, failed_at__gt=now - _REMEMBERED).count()
-    found = [f"{waiting:,} waiting for more than an hour"] if waiting else []
-    found += [f"{given_up:,} given up in the last 24 hours"] if given_up else []
-    if not found:
-        return None
-    return (
-        f"outbox stuck: {join_words(found, 'and')}; start the task cluster notifications, "
-        "see the errors under Outbox messages in the admin, and try again there"
-    )
+    return outbox_state(using=using).fault
 
 
 def _record(message: OutboxMessage, using: str, **values: object) -> None:

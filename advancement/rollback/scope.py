@@ -1,4 +1,4 @@
-"""Which events a rollback is about: a rule, a run, a time range; or, to undo one, all that it did."""
+"""Which events a rollback is about: of a rule, run, sprout, time; or, to undo one, all that it did."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,15 +13,16 @@ from advancement.models import AdvancementEvent, AdvancementRule, Run
 class RollbackRequest:
     """What somebody asks to be taken back, and what is to happen with it afterwards.
 
-    The scope is all advancements that meet `rule`, `run`, `since` and `until`, both ends included, as far as
-    they are given; or, with `undoes`, everything that this rollback did. `hold_until` of None with `hold`
-    means until the hold is released.
+    The scope is all advancements that meet `rule`, `run`, `sprout`, `since` and `until`, both ends included,
+    as far as they are given; or, with `undoes`, everything that this rollback did. `hold_until` of None with
+    `hold` means until the hold is released.
     """
 
     reason: str
     requested_by: str
     rule: str = ""
     run: int | None = None
+    sprout: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
     undoes: int | None = None
@@ -60,9 +61,11 @@ def events_in_scope(run: Run, using: str = "default") -> "QuerySet[AdvancementEv
     if run.undoes_id:
         return events.filter(run_id=run.undoes_id)
     events = events.filter(advanced())
+    if run.scope_sprout_id is not None:
+        events = events.filter(sprout_id=run.scope_sprout_id)
     if run.scope_rule_id:
         events = events.filter(rule_id=run.scope_rule_id)
-    elif run.scope_run_id is None:
+    elif run.scope_run_id is None and run.scope_sprout_id is None:
         # Names the rules, so that the index by rule and time serves this as well.
         events = events.filter(rule_id__in=AdvancementRule.objects.values("id"))
     if run.scope_run_id is not None:

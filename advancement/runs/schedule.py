@@ -70,13 +70,19 @@ def scheduler_fault(*, using: str = "default") -> str | None:
     """Return a sentence when the built-in schedule is on and nobody has looked for work lately."""
     if settings.ADVANCEMENT_CRON is None:
         return None
-    schedule = Schedule.objects.using(using).first()
+    return fault_of(Schedule.objects.using(using).first(), database_now(using))
+
+
+def fault_of(schedule: Schedule | None, now: datetime) -> str | None:
+    """Say the same of a schedule that is read already, at a moment."""
+    if settings.ADVANCEMENT_CRON is None:
+        return None
     if schedule is None or schedule.ticked_at is None:
         return (
             "the scheduler has not looked for work yet: it does within a minute of the start of the task "
             "clusters"
         )
-    silence = database_now(using) - schedule.ticked_at
+    silence = now - schedule.ticked_at
     if silence <= LONGEST_SILENCE:
         return None
     minutes = silence.total_seconds() / 60

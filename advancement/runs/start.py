@@ -120,6 +120,7 @@ def start_rollback(
         reason=request.reason.strip(),
         scope_rule_id=request.rule,
         scope_run_id=request.run,
+        scope_sprout_id=request.sprout,
         scope_since=request.since,
         scope_until=request.until,
         undoes_id=request.undoes,
@@ -139,9 +140,10 @@ def _check_rollback(request: RollbackRequest, using: str) -> None:
     if request.rule and not rules.filter(pk=request.rule).exists():
         known = rules.values_list("pk", flat=True)
         raise AdvancementError(f"The rule {quoted(request.rule)} is unknown; {advice(request.rule, known)}")
-    known_sprouts = set(
-        Sprout.objects.using(using).filter(pk__in=request.excluded).values_list("pk", flat=True)
-    )
+    sprouts = Sprout.objects.using(using)
+    if request.sprout and not sprouts.filter(pk=request.sprout).exists():
+        raise AdvancementError(f"There is no sprout {request.sprout}; it may have been deleted.")
+    known_sprouts = set(sprouts.filter(pk__in=request.excluded).values_list("pk", flat=True))
     for sprout in request.excluded:
         if sprout not in known_sprouts:
             raise AdvancementError(f"There is no sprout {sprout} to exclude.")

@@ -16,8 +16,9 @@ from advancement.criteria.rules import CriterionDefinition, Logic, RuleDefinitio
 from advancement.criteria.sentences import SYMBOLS, gap_words, period_words, signal_words, value_words
 from advancement.criteria.signals import WINDOW_DAYS, Period
 from advancement.criteria.wording import age_words, format_number, percent_words
-from advancement.models import AdvancementEvent, Run, Tier
+from advancement.models import AdvancementEvent, OutboxMessage, Run, Tier
 from advancement.models.events import AdvancementEventType
+from advancement.models.outbox import OutboxStatus
 from advancement.models.runs import RunStatus
 
 register = template.Library()
@@ -344,6 +345,19 @@ def run_badge(run: Run) -> SafeString:
     if run.status == RunStatus.PLANNED and run.dry_run:
         word = "Dry run"
     return badge(word, name, kind)
+
+
+_MESSAGE_BADGES: dict[str, tuple[str, str, str]] = {
+    OutboxStatus.PENDING: ("Waiting", "clock", "info"),
+    OutboxStatus.SENT: ("Sent", "check", "ok"),
+    OutboxStatus.FAILED: ("Given up", "x", "danger"),
+}
+
+
+@register.simple_tag
+def message_badge(message: OutboxMessage) -> SafeString:
+    """Return where a notification stands as icon, word and colour."""
+    return badge(*_MESSAGE_BADGES[message.status])
 
 
 @register.simple_tag

@@ -26,6 +26,7 @@ from advancement.models import (
     AdvancementEvent,
     AdvancementRule,
     LifecycleModel,
+    OutboxMessage,
     Run,
     SignalAggregation,
     Sprout,
@@ -44,6 +45,7 @@ _TICK: Final = "action_checkbox"
 _PAGES: Final = {
     AdvancementEvent: "console:event",
     AdvancementRule: "console:rule",
+    OutboxMessage: "console:notification",
     Run: "console:run",
     Sprout: "console:sprout",
 }

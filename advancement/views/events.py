@@ -13,6 +13,7 @@ from advancement.rights import Right
 from advancement.views.access import allows
 from advancement.views.csv_export import csv_response, in_chunks
 from advancement.views.paging import count_up_to, page_of
+from advancement.views.rollbacks.wording import take_back_address
 
 _CSV_COLUMNS = (
     *(
@@ -67,6 +68,7 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
         .prefetch_related("criteria")
         .first(),
         "sprout": Sprout.objects.filter(pk=found.sprout_id).first(),
+        "take_back": take_back_address(found) if found.rule_id is not None else "",
         "reversal": AdvancementEvent.objects.filter(reverses=found).first(),
         "before": beside.filter(revision__lt=found.revision).order_by("-revision").first(),
         "after": beside.filter(revision__gt=found.revision).order_by("revision").first(),

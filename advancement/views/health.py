@@ -2,27 +2,29 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import django.db
+from django.conf import settings
 from django.contrib import messages
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django_q.models import Failure, OrmQ, Success
 
+from advancement.database.clock import database_now
 from advancement.database.triggers import count_triggers, missing_triggers
-from advancement.ledger.seals import head_of_chain, unsealed_runs
+from advancement.diagnostics.clusters import clusters, heartbeats
+from advancement.ledger.seals import START, Head, unsealed_runs
 from advancement.ledger.verify import verify_ledger
 from advancement.models import AdvancementEvent, OutboxMessage, Schedule, Seal, SignalRefresh
 from advancement.models.outbox import OutboxStatus
-from advancement.notifications.outbox import outbox_fault, recipients, try_again
+from advancement.notifications.outbox import OutboxState, outbox_state, recipients, try_again
 from advancement.notifications.send import send_test
 from advancement.rights import Right
-from advancement.runs.schedule import next_slot, scheduler_fault
-from advancement.runs.waking import NOTIFICATIONS_CLUSTER, RUNS_CLUSTER, wake_up
+from advancement.runs.schedule import fault_of, next_slot
+from advancement.runs.waking import NOTIFICATIONS_CLUSTER, wake_up
 from advancement.views.access import allows
 from advancement.views.paging import count_up_to
 
@@ -85,39 +87,40 @@ def try_channels(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, **more: object) -> HttpResponse:
-    failed = OutboxMessage.objects.filter(status=OutboxStatus.FAILED)
-    waiting = dict(OrmQ.objects.order_by().values_list("key").annotate(count=Count("pk")))
+    now, schedule, newest = database_now(), Schedule.objects.first(), Seal.objects.order_by("-number").first()
+    outbox = outbox_state(now)
+    failed = OutboxMessage.objects.filter(status=OutboxStatus.FAILED).order_by("-id")
     context = {
         "title": "Health",
-        "parts": list(_parts()),
-        "schedule": Schedule.objects.first(),
-        "next_slot": next_slot(),
+        "parts": list(_parts(schedule, outbox, now)),
+        "schedule": schedule,
+        "next_slot": next_slot(now),
         "refreshes": SignalRefresh.objects.order_by("-id")[:_REFRESHES],
         "channels": recipients(),
-        "failed_messages": failed.order_by("-id")[:_MESSAGES],
-        "failed_count": failed.count(),
-        "pending_count": OutboxMessage.objects.filter(status=OutboxStatus.PENDING).count(),
-        "head": head_of_chain(),
-        "newest_seal": Seal.objects.order_by("-number").first(),
+        "outbox": outbox,
+        "failed_messages": failed[:_MESSAGES] if outbox.failed else [],
+        "head": Head(newest.number, newest.hash) if newest else START,
+        "newest_seal": newest,
         "unsealed": unsealed_runs().count(),
-        "queues": [(name, waiting.get(name, 0)) for name in ("control", RUNS_CLUSTER, NOTIFICATIONS_CLUSTER)],
-        "tasks_failed": Failure.objects.count(),
-        "last_task": Success.objects.order_by("-stopped").first(),
+        "clusters": clusters(),
+        "heartbeats": heartbeats(),
+        "cron": settings.ADVANCEMENT_CRON,
         "database": connection.vendor,
         **more,
     }
     return render(request, "console/health.html", context)
 
 
-def _parts() -> Iterator[Part]:
+def _parts(schedule: Schedule | None, outbox: OutboxState, now: datetime) -> Iterator[Part]:
     missing = missing_triggers(connection)
-    yield Part("Scheduler and task clusters", scheduler_fault(), "They look for work every minute.")
+    looked = fault_of(schedule, now)
+    yield Part("Scheduler and task clusters", looked, "They look for work every minute.")
     yield Part(
         "Audit trail",
         f"triggers missing: {', '.join(missing)}; run manage.py migrate" if missing else None,
         f"All {count_triggers(connection)} triggers are in place: no event can be changed or deleted.",
     )
-    yield Part("Notifications", outbox_fault(), "Nothing is stuck in the outbox.")
+    yield Part("Notifications", outbox.fault, "Nothing is stuck in the outbox.")
     yield Part("Database", _database_fault(), "It answers, and its tables are as this version needs them.")
 
 

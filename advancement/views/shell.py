@@ -15,6 +15,7 @@ from advancement.models import AdvancementRule, Run, Tier
 from advancement.models.runs import RunStatus
 from advancement.rights import Right
 from advancement.views.access import may
+from advancement.views.guide import part_about
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,16 @@ class Console:
     def keys(self) -> list[tuple[str, Place]]:
         """The letters that lead to the places after a `g`."""
         return [(place.key, place) for place in self.navigation]
+
+    @cached_property
+    def guide(self) -> str:
+        """The address of the part of the guide that is about this page; none in the guide itself."""
+        match = self._request.resolver_match
+        name = match.view_name if match else ""
+        if not self.navigation or name == "console:guide":
+            return ""
+        part = part_about(name)
+        return f"{reverse('console:guide')}{'#' if part else ''}{part}"
 
     @cached_property
     def zone(self) -> str:

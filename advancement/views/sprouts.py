@@ -15,12 +15,14 @@ from django.utils import timezone
 from advancement.badges import tier_badges
 from advancement.criteria.signals import SIGNALS, Period, Signal
 from advancement.evaluation.explain import Explanation, explain
-from advancement.forms.sprouts import HOLD_CHOICES, NO_HOLD, SproutFilter
+from advancement.forms.sprouts import HOLD_CHOICES, NO_HOLD, OverrideForm, SproutFilter
 from advancement.models import AdvancementEvent, Hold, SignalAggregation, SignalRefresh, Sprout, Tier
 from advancement.rights import Right
+from advancement.rollback.last import last_standing
 from advancement.views.access import allows
 from advancement.views.badges import badge_snippet
 from advancement.views.paging import count_up_to, page_of
+from advancement.views.rollbacks.wording import take_back_address
 
 _TIMELINE = 25
 
@@ -79,12 +81,33 @@ def sprout_page(request: HttpRequest, sprout_id: UUID, *, status: int = 200, **r
         "periods": list(Period),
         "refresh": SignalRefresh.objects.order_by("-id").first(),
         "other_tiers": [tier for tier in tiers if tier.slug != found.tier],
+        **_last(request, sprout_id, tiers),
         "hold_choices": HOLD_CHOICES,
         "override_holds": [*HOLD_CHOICES, NO_HOLD],
         **badge_snippet(request, sprout_id),
         **refused,
     }
     return render(request, "console/sprout.html", context, status=status)
+
+
+def _last(request: HttpRequest, sprout_id: UUID, tiers: Sequence[Tier]) -> dict[str, Any]:
+    """Return the last thing that stands of its history, and how it is taken back: by which form, if by any.
+
+    An advancement is rolled back. An override is by another one, whose form the address asks to fill in.
+    """
+    last = last_standing(sprout_id)
+    if last is None:
+        return {}
+    if last.rule_id is not None:
+        return {"last": last, "take_back": take_back_address(last)}
+    if last.from_tier not in {tier.slug for tier in tiers}:
+        return {}
+    found: dict[str, Any] = {"last": last, "undo_override": True}
+    if request.GET.get("undo") == str(last.pk):
+        reason = f"Takes the override of event {last.pk} back."
+        back = {"tier": last.from_tier, "reason": reason, "days": NO_HOLD[0]}
+        found |= {"override_form": OverrideForm(initial=back), "undoing": True}
+    return found
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from advancement.models import AdvancementEvent, LifecycleModel, Run, Sprout, Tier, Upload
+from advancement.models import AdvancementEvent, LifecycleModel, OutboxMessage, Run, Sprout, Tier, Upload
 from advancement.models.runs import RunKind, RunStatus
 
 
@@ -61,12 +61,21 @@ def _upload(status: str) -> Callable[[], int]:
     return lambda: Upload.objects.filter(status=status).latest("pk").pk
 
 
+def _message() -> int:
+    return OutboxMessage.objects.latest("pk").pk
+
+
 CONSOLE = [
     _at("console:dashboard"),
     _at("console:dashboard", case="viewer", who="viewer"),
     _at("console:search", query="?q=docs"),
     _at("console:search", query="?q=no+such+thing", case="nothing"),
+    _at("console:guide"),
     _at("console:health"),
+    _at("console:notifications"),
+    _at("console:notifications", case="nothing", query="?status=failed"),
+    _at("console:notification", _message),
+    _at("console:diagnostics"),
     _at("console:imports"),
     _at("console:upload", _upload("checked")),
     _at("console:upload", _upload("refused"), case="refused"),
@@ -198,7 +207,7 @@ EXCUSED = {
         ),
         "a file",
     ),
-    "console:run_log": "a text",
+    **dict.fromkeys(("console:run_log", "console:diagnostics_text"), "a text"),
     **dict.fromkeys(
         (
             *("console:preview_rule", "console:preview_details", "console:preview_chart"),
@@ -208,7 +217,8 @@ EXCUSED = {
     ),
     **dict.fromkeys(
         (
-            *("console:expect", "console:check_ledger", "console:resend", "console:try_channels"),
+            *("console:expect", "console:check_ledger", "console:resend", "console:resend_one"),
+            "console:try_channels",
             *("console:confirm_upload", "console:drop_upload", "console:load_example"),
             *("console:archive_lifecycle", "console:count_rules", "console:discard_draft"),
             *("console:restore_version", "console:resume_run", "console:strike", "console:strike_held"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from advancement.models import AdvancementEvent, Run, Sprout, Upload
+from advancement.models import AdvancementEvent, OutboxMessage, Run, Sprout, Upload
 from advancement.models.runs import RunKind, RunStatus
 
 # Nobody in particular, somebody without a role, a person for each role, and who may do everything.
@@ -75,6 +75,10 @@ def _upload() -> list[Any]:
     return [Upload.objects.latest("pk").pk]
 
 
+def _message() -> list[Any]:
+    return [OutboxMessage.objects.latest("pk").pk]
+
+
 def looks(keys: Callable[[], list[Any]] = list) -> Methods:
     """A page that everybody with a role may look at."""
     return {"GET": Call(LOOKING, keys)}
@@ -99,10 +103,16 @@ CONSOLE: dict[str, Methods] = {
     "console:dashboard": {"GET": Call(STAFF)},
     "console:expect": acts(OPERATORS, rule="a-rule", day=f"{datetime.now(UTC):%Y-%m-%d}"),
     "console:search": {"GET": Call(STAFF)},
+    "console:guide": {"GET": Call(STAFF)},
     "console:health": looks(),
     "console:check_ledger": acts(LOOKING),
     "console:resend": acts(OPERATORS),
     "console:try_channels": acts(OPERATORS),
+    "console:notifications": looks(),
+    "console:notification": looks(_message),
+    "console:resend_one": acts(OPERATORS, _message),
+    "console:diagnostics": {"GET": Call(OPERATORS)},
+    "console:diagnostics_text": {"GET": Call(OPERATORS)},
     "console:imports": form(OPERATORS),
     "console:import_sample": {"GET": Call(OPERATORS, lambda: ["sprouts"])},
     "console:upload": {"GET": Call(OPERATORS, _upload)},

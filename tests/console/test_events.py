@@ -76,6 +76,23 @@ def test_a_range_goes_page_by_page_in_order_of_time_even_where_the_numbers_are_n
     assert "not there any more" in gone.text
 
 
+def test_each_run_has_a_heading_with_its_kind_and_how_many_moves_are_on_the_page() -> None:
+    _advance(2)
+    sprout = make_sprout(title="notes/elm.md")
+    override_tier(sprout.pk, "tree", reason="So be it", by="anna", trigger=RunTrigger.COMMAND)
+    advancement, override = AdvancementEvent.objects.order_by("run_id").values_list("run_id", flat=True)[::2]
+    client = viewer()
+    page = client.get(reverse(EVENTS)).text
+    assert f"Advancement {advancement}</a>" in page
+    assert f"Override {override}</a>" in page
+    assert "2 moves on this page" in page
+    assert "1 move on this page" in page
+    (event, _) = AdvancementEvent.objects.filter(run_id=advancement)
+    page = client.get(reverse(EVENTS), {"sprout": str(event.sprout_id)}).text
+    assert f'value="{event.sprout_id}"' in page
+    assert "2 in all" in page
+
+
 def test_a_filter_that_makes_no_sense_is_named_and_left_out() -> None:
     _advance()
     page = viewer().get(reverse(EVENTS), {"run": "x", "since": "2026-02-02", "until": "2026-02-01"})
@@ -114,6 +131,9 @@ def test_an_event_shows_what_counted_and_what_took_it_back() -> None:
     page = client.get(reverse("console:event", args=[event.pk])).text
     assert "notes/oak.md" in page
     assert "ROLLED BACK" not in page
+    version = f"{reverse('console:rule', args=['a-rule'])}?after=2"
+    assert f'href="{version}#version-1"' in page
+    assert 'id="version-1"' in client.get(version).text
     run = start_rollback(
         RollbackRequest(reason="Too early", requested_by="anna", run=event.run_id), trigger=RunTrigger.COMMAND
     )

@@ -1,15 +1,22 @@
 """Health: what works by itself, and what a person may do when it does not."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from django_q.conf import Conf
+from django_q.models import Task
+from django_q.signing import SignedPackage
+from django_q.status import Status
 
 from advancement.models import OutboxMessage
 from tests.console.people import operator, viewer
-from tests.factories import add_rule, finished_run, make_sprout
+from tests.factories import add_rule, finished_run, make_sprout, refreshed
 from tests.notifications.conftest import make_message
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +34,15 @@ def test_it_names_what_is_wrong_with_each_part() -> None:
     assert "has not looked for work yet" in str(faults["Scheduler and task clusters"])
     assert faults["Audit trail"] is None
     assert faults["Database"] is None
+
+
+def test_it_asks_for_each_thing_once(django_assert_max_num_queries: Callable[[int], Any]) -> None:
+    for number in range(12):
+        make_message(key=f"run-{number}-failed", status="failed", failed_at=NOW, attempts=12)
+        refreshed()
+    client = operator()
+    with django_assert_max_num_queries(20):
+        _health(client)
 
 
 def test_the_ledger_is_checked_on_request() -> None:
@@ -86,3 +102,47 @@ def test_who_may_only_look_is_not_offered_to_send() -> None:
     assert "Try 1 again" not in _health(client).text
     for name in ("resend", "try_channels"):
         assert client.post(reverse(f"console:{name}")).status_code == 403
+
+
+def test_it_says_what_each_cluster_did_and_when_the_daily_run_is_due() -> None:
+    page = _health(viewer())
+    assert [cluster.name for cluster in page.context["clusters"]] == ["control", "runs", "notifications"]
+    assert "0 2 * * *" in page.text
+    assert "has said in the last seconds that it is alive" in page.text
+
+
+def test_a_cluster_is_told_by_its_heartbeat_and_its_tasks() -> None:
+    stat = Status(4711, "a-cluster")
+    stat.tob, stat.status, stat.host = NOW, "Idle", "a-host"
+    cache.set(Conf.Q_STAT, [f"{Conf.Q_STAT}:a", f"{Conf.Q_STAT}:foreign"])
+    cache.set(f"{Conf.Q_STAT}:a", SignedPackage.dumps(stat, True))
+    cache.set(f"{Conf.Q_STAT}:foreign", "not signed by us")
+    for number, success in enumerate([True, True, False]):
+        Task.objects.create(
+            id=str(number), name="t", func="advancement.tasks.work", started=NOW, stopped=NOW, success=success
+        )
+    page = _health(viewer())
+    (runs,) = [cluster for cluster in page.context["clusters"] if cluster.name == "runs"]
+    assert (runs.last_done, runs.failed) == (NOW, 1)
+    assert "process 4711 on a-host (idle" in page.text
+    cache.clear()
+
+
+def test_refreshes_of_the_signals_say_when_how_long_and_as_of_when() -> None:
+    refreshed()
+    page = _health(viewer()).text
+    assert "as imported" in page
+    assert "0\N{NO-BREAK SPACE}ms" in page
+
+
+def test_the_schedules_are_only_to_look_at_and_say_where_the_time_is_set() -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    page = client.get(reverse("admin:django_q_schedule_changelist")).text
+    assert "ADVANCEMENT_CRON" in page
+    for name in ("add", "delete"):
+        arguments = [] if name == "add" else [1]
+        assert client.get(reverse(f"admin:django_q_schedule_{name}", args=arguments)).status_code in {
+            302,
+            403,
+        }

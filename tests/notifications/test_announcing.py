@@ -81,8 +81,8 @@ def test_the_digest_says_what_moved_by_rule_with_links() -> None:
         f"2 sprouts advanced in run {run.pk}.\n\n"
         "By rule:\n"
         "- a-rule, version 1, sprout → sapling: 2 – "
-        "https://console.example.org/admin/advancement/advancementrule/a-rule/change/\n\n"
-        f"Look at the run: https://console.example.org/admin/advancement/run/{run.pk}/change/"
+        "https://console.example.org/rules/a-rule/\n\n"
+        f"Look at the run: https://console.example.org/runs/{run.pk}/"
     )
 
 
@@ -106,7 +106,7 @@ def test_programs_are_told_the_same_in_fields() -> None:
         "run": str(run.pk),
         "status": "succeeded",
         "date": None,
-        "url": f"https://console.example.org/admin/advancement/run/{run.pk}/change/",
+        "url": f"https://console.example.org/runs/{run.pk}/",
     }
     assert [(line["rule"], line["version"], line["count"]) for line in fields["by_rule"]] == [
         ("a-rule", 1, 1)
@@ -161,7 +161,7 @@ def test_a_rollback_says_who_and_why() -> None:
     assert keys() == [f"run-{run.pk}-succeeded"]
     assert text() == (
         f"12 advancements rolled back in run {run.pk}.\n\nBy ada. Reason: The rule was too <eager>.\n\n"
-        f"Look at the run: https://console.example.org/admin/advancement/run/{run.pk}/change/"
+        f"Look at the run: https://console.example.org/runs/{run.pk}/"
     )
     message = OutboxMessage.objects.filter(channel="webhook").get()
     assert message.kind == message.fields["kind"] == "rolled-back"

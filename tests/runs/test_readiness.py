@@ -93,7 +93,7 @@ def test_a_message_that_has_waited_for_more_than_an_hour_is_named(client: Client
     (reason,) = reasons(client)
     assert reason == (
         "outbox stuck: 1 waiting for more than an hour; start the task cluster notifications, "
-        "see the errors under Outbox messages in the admin, and try again there"
+        "see the errors under Health, Notifications, in the console, and try again there"
     )
 
 

@@ -19,21 +19,22 @@ from advancement.runs.summary import nothing_rolled_back, summarise_rollback
 from advancement.runs.work import work_on
 
 _USUAL_RANGE: Final = timedelta(hours=24)
-_NOT_WITH_UNDO: Final = ("rule", "run", "since", "until", "unwind", "hold", "disable_rule")
+_NOT_WITH_UNDO: Final = ("rule", "run", "sprout", "since", "until", "unwind", "hold", "disable_rule")
 
 
 class Command(ConsoleCommand):
     """Plan a rollback from the events, and apply it unless it is a dry run."""
 
     help = (
-        "Move sprouts back that were advanced: by a rule, in a run, in a time range (by default the "
-        "last 24 hours). What moved on since is left alone and named. --undo takes a rollback back."
+        "Move sprouts back that were advanced: by a rule, in a run, in a time range (by default the last "
+        "24 hours), or one sprout. What moved on since is left alone and named. --undo takes a rollback back."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
         parser.add_argument("--rule", default="", metavar="SLUG", help="only advancements by this rule")
         parser.add_argument("--run", type=int, metavar="ID", help="only advancements of this run")
+        parser.add_argument("--sprout", type=sprout, metavar="ID", help="only advancements of this sprout")
         parser.add_argument(
             "--since",
             type=instant_or_age,
@@ -101,6 +102,7 @@ def _request(options: dict[str, Any]) -> RollbackRequest:
         requested_by=system_user(),
         rule=options["rule"],
         run=options["run"],
+        sprout=options["sprout"],
         since=since,
         until=until,
         undoes=options["undo"],

@@ -36,8 +36,13 @@ class Confirmation:
 
     @classmethod
     def fresh(cls, run: Run) -> "Confirmation":
-        """Return the form as it is first shown."""
-        return cls(reason=run.reason, digest=run.digest, revision=run.review_revision)
+        """Return the form as it is first shown; one sprout is no reason to switch a rule off."""
+        return cls(
+            reason=run.reason,
+            disable=run.scope_sprout_id is None,
+            digest=run.digest,
+            revision=run.review_revision,
+        )
 
     @classmethod
     def filled_in(cls, data: QueryDict) -> "Confirmation":

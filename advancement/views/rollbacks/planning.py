@@ -45,6 +45,7 @@ def plan_again(run: Run, *, unwind: bool, reason: str, by: str) -> Run:
             requested_by=by,
             rule=run.scope_rule_id,
             run=run.scope_run_id,
+            sprout=run.scope_sprout_id,
             since=run.scope_since,
             until=run.scope_until,
             undoes=run.undoes_id,

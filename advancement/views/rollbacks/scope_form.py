@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from advancement.criteria.wording import quoted
-from advancement.models import AdvancementRule, Run
+from advancement.models import AdvancementRule, Run, Sprout
 from advancement.models.runs import RunKind
 
 AGES: Final = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
@@ -28,6 +29,7 @@ class Scope:
 
     rule: str = ""
     run: int | None = None
+    sprout: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -38,6 +40,7 @@ class Scope:
             created_at=timezone.now(),
             scope_rule_id=self.rule,
             scope_run_id=self.run,
+            scope_sprout_id=self.sprout,
             scope_since=self.since,
             scope_until=self.until,
         )
@@ -49,6 +52,7 @@ class ScopeForm:
     def __init__(self, data: QueryDict) -> None:
         self.rule = data.get("rule", "").strip()
         self.run = data.get("number", "").strip() or data.get("run", "").strip()
+        self.sprout = data.get("sprout", "").strip()
         self.since = data.get("since", "").strip()
         self.until = data.get("until", "").strip()
         self.replaces = data.get("replaces", "").strip()
@@ -81,11 +85,11 @@ class ScopeForm:
     def _scope(self) -> Scope | None:
         """Return the scope, None when something is wrong."""
         self._check_rule()
-        run = self._run()
+        run, sprout = self._run(), self._sprout()
         since, until = self._times()
-        if self.range == EVERYTHING and not self.rule and not self.run:
+        if self.range == EVERYTHING and not (self.rule or self.run or self.sprout):
             self.errors["range"] = "Choose a rule or a run as well: everything there ever was is too much."
-        return None if self.errors else Scope(self.rule, run, since, until)
+        return None if self.errors else Scope(self.rule, run, sprout, since, until)
 
     def _check_rule(self) -> None:
         if self.rule and not AdvancementRule.objects.filter(pk=self.rule).exists():
@@ -110,6 +114,18 @@ class ScopeForm:
         elif run.dry_run:
             self.errors["number"] = f"Run {number} was a dry run; it moved nothing."
         return number
+
+    def _sprout(self) -> UUID | None:
+        if not self.sprout:
+            return None
+        try:
+            sprout_id = UUID(self.sprout)
+        except ValueError:
+            self.errors["sprout"] = f"{quoted(self.sprout)} is no id of a sprout."
+            return None
+        if not Sprout.objects.filter(pk=sprout_id).exists():
+            self.errors["sprout"] = f"There is no sprout {sprout_id}; it may have been deleted."
+        return sprout_id
 
     def _times(self) -> tuple[datetime | None, datetime | None]:
         if self.range == EVERYTHING:

@@ -1,5 +1,6 @@
 """The first step: what is to be taken back, and how much that is."""
 
+import dataclasses
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,14 +20,20 @@ from advancement.views.access import allows
 from advancement.views.paging import MOST_COUNTED, count_up_to
 from advancement.views.rollbacks.planning import MOST_AT_ONCE, make_plan, replace
 from advancement.views.rollbacks.scope_form import AGES, EVERYTHING, Scope, ScopeForm
-from advancement.views.rollbacks.wording import rules_by_slug, scope_address, scope_words, titles
+from advancement.views.rollbacks.wording import (
+    rules_by_slug,
+    scope_address,
+    scope_words,
+    title_of,
+    titles,
+)
 
 _RUNS_LISTED = 20
 _RANGES = (
     ("24h", "Last 24 hours", "A mistake of last night is in it, older work is not."),
     ("7d", "Last 7 days", ""),
     ("30d", "Last 30 days", ""),
-    ("all", "Everything by the rule or in the run, whenever it was", ""),
+    ("all", "Everything by the rule, in the run or of the sprout, whenever it was", ""),
     ("between", "From – to", ""),
 )
 
@@ -54,6 +61,7 @@ def _plan(request: HttpRequest, form: ScopeForm, scope: Scope, *, large: bool) -
         requested_by=by,
         rule=scope.rule,
         run=scope.run,
+        sprout=scope.sprout,
         since=scope.since,
         until=scope.until,
         dry_run=True,
@@ -73,6 +81,7 @@ def _again(form: ScopeForm) -> str:
     fields = {
         "rule": form.rule,
         "run": form.run,
+        "sprout": form.sprout,
         "range": form.range,
         "since": form.since,
         "until": form.until,
@@ -86,6 +95,7 @@ def _context(form: ScopeForm) -> dict[str, Any]:
     context: dict[str, Any] = {
         "title": "Bulk Rollback",
         "form": form,
+        "sprout_title": title_of(form.scope.sprout) if form.scope and form.scope.sprout else "",
         "rules": rules,
         "runs": _runs(),
         "ranges": _RANGES,
@@ -111,9 +121,11 @@ def _wider(scope: Scope, names: dict[str, str]) -> list[dict[str, Any]]:
     """Return the usual ranges that reach further back, and everything, with what they find."""
     now = timezone.now()
     starts = {name: now - age for name, age in AGES.items() if scope.since and now - age < scope.since}
-    choices = [(name, Scope(scope.rule, scope.run, start)) for name, start in starts.items()]
-    if (scope.rule or scope.run is not None) and (scope.since or scope.until):
-        choices.append((EVERYTHING, Scope(scope.rule, scope.run)))
+    whenever = dataclasses.replace(scope, since=None, until=None)
+    choices = [(name, dataclasses.replace(whenever, since=start)) for name, start in starts.items()]
+    limited = scope.rule or scope.run is not None or scope.sprout is not None
+    if limited and (scope.since or scope.until):
+        choices.append((EVERYTHING, whenever))
     found = []
     for name, wide in choices:
         run = wide.as_run()

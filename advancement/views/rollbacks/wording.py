@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.urls import reverse
 from django.utils import timezone
 
 from advancement.criteria.wording import format_number
-from advancement.models import AdvancementRule, Run
+from advancement.models import AdvancementEvent, AdvancementRule, Run, Sprout
+from advancement.models.events import AdvancementEventType
 from advancement.rollback.changes import Change, Changes
 from advancement.templatetags.rollback import rule_title
 
@@ -34,6 +36,12 @@ def titles(rules: Mapping[str, AdvancementRule]) -> dict[str, str]:
     return {slug: rule_title(rule) for slug, rule in rules.items()}
 
 
+def title_of(sprout_id: UUID) -> str:
+    """Return the title of a sprout; one that was deleted is named by its id."""
+    title = Sprout.objects.filter(pk=sprout_id).values_list("title", flat=True).first()
+    return f"“{title}”" if title is not None else f"sprout {sprout_id}"
+
+
 def scope_words(run: Run, names: Mapping[str, str]) -> str:
     """Say what a rollback is about: “by Steady use in run 412 in the last 24 hours”."""
     if run.undoes_id:
@@ -41,6 +49,8 @@ def scope_words(run: Run, names: Mapping[str, str]) -> str:
     parts = [f"by {names.get(run.scope_rule_id, run.scope_rule_id)}"] if run.scope_rule_id else []
     if run.scope_run_id is not None:
         parts.append(f"in run {run.scope_run_id}")
+    if run.scope_sprout_id is not None:
+        parts.append(f"of {title_of(run.scope_sprout_id)}")
     if age := _age(run):
         parts.append(f"in {age}")
     else:
@@ -70,7 +80,11 @@ def change_words(changes: Changes) -> str:
 
 def scope_address(run: Run, **more: object) -> str:
     """Return the address of the first step, filled in as it was for this rollback."""
-    scope: dict[str, object] = {"rule": run.scope_rule_id, "run": run.scope_run_id}
+    scope: dict[str, object] = {
+        "rule": run.scope_rule_id,
+        "run": run.scope_run_id,
+        "sprout": run.scope_sprout_id,
+    }
     if age := _age(run):
         scope["since"] = _SHORT[age]
     else:
@@ -79,6 +93,15 @@ def scope_address(run: Run, **more: object) -> str:
         scope["range"] = "all"
     given = {name: value for name, value in (scope | more).items() if value not in (None, "")}
     return f"{reverse('console:rollback')}?{urlencode(given)}"
+
+
+def take_back_address(event: AdvancementEvent) -> str:
+    """Return the address of the first step, filled in for one advancement and what came of it since."""
+    if event.event_type == AdvancementEventType.AUTO_ADVANCEMENT:
+        scope: dict[str, object] = {"run": event.run_id, "range": "all"}
+    else:  # restored, by a run that a rollback cannot be about
+        scope = {"since": event.timestamp.isoformat()}
+    return f"{reverse('console:rollback')}?{urlencode({'sprout': event.sprout_id} | scope)}"
 
 
 def _age(run: Run) -> str:

@@ -1,0 +1,102 @@
+"""Taking back what happened to one sprout last, from its page."""
+
+import html
+import re
+import uuid
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from advancement.models import AdvancementRule
+from advancement.models.runs import RunTrigger
+from advancement.rollback.scope import RollbackRequest
+from advancement.runs.override import override_tier
+from advancement.runs.schedule import resume_abandoned
+from advancement.runs.start import start_rollback
+from advancement.runs.work import work_on
+from tests.console.people import operator, viewer
+from tests.factories import add_rule, finished_run, make_sprout
+
+pytestmark = pytest.mark.django_db
+
+
+def _follow(client: Client, page: str, words: str) -> str:
+    """Return where a link of a page leads."""
+    (address,) = re.findall(rf'<a class="btn" href="([^"]+)">(?:(?!</a>).)*{words}', page)
+    return html.unescape(address)
+
+
+def test_the_last_advancement_is_taken_back_by_a_rollback_of_this_sprout_alone() -> None:
+    add_rule()
+    one, other = (make_sprout(title=f"notes/{name}.md", signals={"citations": 5}) for name in ("oak", "elm"))
+    finished_run()
+    client = operator()
+    page = client.get(reverse("console:sprout", args=[one.pk])).text
+    address = _follow(client, page, "Take back the last advancement")
+    scope = client.get(address)
+    assert scope.context["count"] == 1
+    assert "Of “notes/oak.md” only" in scope.text
+    asked = dict(parse_qsl(urlsplit(address).query))
+    review = client.post(reverse("console:rollback"), asked, follow=True)
+    assert review.context["form"].disable is False
+    assert review.context["form"].hold is True
+    run = review.context["run"]
+    confirmed = {"do": "confirm", "digest": run.digest, "revision": run.review_revision}
+    confirmed |= {"reason": "Too early", "hold": "on", "days": "14"}
+    client.post(reverse("console:review_rollback", args=[run.pk]), confirmed)
+    resume_abandoned()
+    one.refresh_from_db()
+    other.refresh_from_db()
+    assert (one.tier, other.tier) == ("sprout", "sapling")
+    assert AdvancementRule.objects.get().active_version.enabled
+    page = client.get(reverse("console:sprout", args=[one.pk])).text
+    assert "Take back the last advancement" not in page
+
+
+def test_what_was_restored_is_taken_back_again() -> None:
+    add_rule()
+    sprout = make_sprout(signals={"citations": 5})
+    run = finished_run()
+    for request in ({"run": run.pk}, {"undoes": run.pk + 1}):
+        back = start_rollback(
+            RollbackRequest(reason="So", requested_by="anna", **request), trigger=RunTrigger.COMMAND
+        )
+        work_on(back.pk, back.lease_token)
+    client = operator()
+    page = client.get(reverse("console:sprout", args=[sprout.pk])).text
+    scope = client.get(_follow(client, page, "Take back the last advancement"))
+    assert scope.context["count"] == 1
+
+
+def test_an_override_is_undone_by_the_override_that_leads_back() -> None:
+    sprout = make_sprout()
+    override_tier(sprout.pk, "tree", reason="So be it", by="anna", trigger=RunTrigger.CONSOLE)
+    client = operator()
+    address = reverse("console:sprout", args=[sprout.pk])
+    page = client.get(address).text
+    undo = _follow(client, page, "Undo the override").removesuffix("#override")
+    page = client.get(f"{address}{undo}")
+    form = page.context["override_form"]
+    asked = {name: form[name].value() for name in ("tier", "reason", "days")}
+    assert (asked["tier"], asked["days"]) == ("sprout", "none")
+    assert "stay until they are released" in page.text
+    client.post(reverse("console:override_sprout", args=[sprout.pk]), asked)
+    sprout.refresh_from_db()
+    assert sprout.tier == "sprout"
+
+
+def test_who_may_only_look_is_not_offered_to_take_back() -> None:
+    add_rule()
+    sprout = make_sprout(signals={"citations": 5})
+    finished_run()
+    assert "Take back" not in viewer().get(reverse("console:sprout", args=[sprout.pk])).text
+
+
+def test_a_scope_with_a_sprout_that_cannot_be_is_named() -> None:
+    client = operator()
+    page = client.get(reverse("console:rollback"), {"sprout": "x"})
+    assert "is no id of a sprout" in page.text
+    page = client.get(reverse("console:rollback"), {"sprout": str(uuid.uuid4())})
+    assert "it may have been deleted" in page.text

@@ -1,0 +1,1 @@
+"""The report on an installation: what it says, and what it never says."""

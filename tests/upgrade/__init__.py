@@ -1,0 +1,1 @@
+"""A grove that an earlier release has worked on, taken over by this one."""
