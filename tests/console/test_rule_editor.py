@@ -332,7 +332,7 @@ def test_whatever_is_sent_to_a_preview_it_answers(address: str, sent: str) -> No
     assert answer["HX-Reswap"] == "none"
 
 
-@pytest.mark.parametrize(("address", "most"), [(COUNT, 20), (DETAILS, 34), (CHART, 24)])
+@pytest.mark.parametrize(("address", "most"), [(COUNT, 21), (DETAILS, 34), (CHART, 24)])
 def test_previews_write_nothing_and_ask_no_more_where_there_are_many_rules(
     grove: list[Any], address: str, most: int
 ) -> None:
