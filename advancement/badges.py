@@ -20,7 +20,8 @@ SPARKLES_FOR: Final = timedelta(hours=24)
 class TierBadge:
     """What gardeners see: label and emoji of the tier, since when and why; `sparkles` on a fresh advancement.
 
-    `advanced_at` is None for a sprout that is in its original tier.
+    `advanced_at` is None for a sprout that is in its original tier. `reason` is for everybody; `typed` is
+    what whoever set the tier wrote about it, for people who are signed in.
     """
 
     tier: str
@@ -29,6 +30,12 @@ class TierBadge:
     advanced_at: datetime | None
     sparkles: bool
     reason: str
+    typed: str = ""
+
+    @property
+    def explained(self) -> str:
+        """The reason with what was typed about it, for people who are signed in."""
+        return f"{self.reason}: {self.typed}" if self.typed else self.reason
 
 
 def tier_badges(sprouts: Iterable[Sprout], *, using: str = "default") -> dict[UUID, TierBadge]:
@@ -85,19 +92,20 @@ def _badge(sprout: Sprout, tier: Tier | None, event: AdvancementEvent | None, no
         advanced_at=event.timestamp if event else None,
         sparkles=bool(automatic and event and now - event.timestamp < SPARKLES_FOR),
         reason=_reason(event),
+        typed=event.reason if event and not automatic else "",
     )
 
 
 def _reason(event: AdvancementEvent | None) -> str:
-    """Say why a sprout is in its tier, without naming who put it there."""
+    """Say why a sprout is in its tier, in words for everybody: no names, nothing that was typed."""
     if event is None:
         return "Original tier"
     day = event.timestamp.astimezone(UTC).strftime("%-d %b %Y")
     if event.event_type == AdvancementEventType.AUTO_ADVANCEMENT:
         return ", ".join([f"Advanced automatically on {day}", *_figures(event)])
     if event.event_type == AdvancementEventType.MANUAL_OVERRIDE:
-        return f"Set by hand on {day}: {event.reason}"
-    return f"Restored on {day}: {event.reason}"
+        return f"Set by hand on {day}"
+    return f"Restored on {day}"
 
 
 def _figures(event: AdvancementEvent) -> list[str]:

@@ -60,12 +60,14 @@ def test_it_sparkles_for_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
         assert _badge(sprout).sparkles is sparkles
 
 
-def test_a_tier_set_by_hand_says_why_and_not_by_whom() -> None:
+def test_a_tier_set_by_hand_says_so_and_not_by_whom() -> None:
     sprout = make_sprout()
     override_tier(sprout.pk, "tree", reason="A landmark.", by="anna", trigger=RunTrigger.COMMAND)
     badge = _badge(sprout)
-    assert badge.reason.endswith(": A landmark.")
-    assert "anna" not in badge.reason
+    day = AdvancementEvent.objects.get().timestamp.strftime("%-d %b %Y")
+    assert badge.reason == f"Set by hand on {day}"
+    assert badge.explained == f"Set by hand on {day}: A landmark."
+    assert "anna" not in badge.explained
     assert not badge.sparkles
 
 
@@ -96,6 +98,22 @@ def test_other_sites_show_it_without_signing_in_and_ask_again_cheaply(client: Cl
     fields = json.loads(client.get(f"/badge/{sprout.pk}.json").content)
     assert set(fields) == {"tier", "label", "emoji", "advanced_at", "sparkles", "reason"}
     assert fields["tier"] == "sapling"
+
+
+def test_what_somebody_typed_is_for_people_who_are_signed_in(client: Client, django_user_model) -> None:  # type: ignore[no-untyped-def]
+    overridden = make_sprout()
+    override_tier(overridden.pk, "tree", reason="Secret one", by="anna", trigger=RunTrigger.COMMAND)
+    restored, run = _advanced()
+    rollback = _roll_back(run=run.pk)
+    _roll_back(undoes=rollback.pk)
+    for sprout, kind in ((overridden, "Set by hand on "), (restored, "Restored on ")):
+        for suffix in ("svg", "json"):
+            public = client.get(f"/badge/{sprout.pk}.{suffix}").content.decode()
+            assert kind in public
+            for private in ("Secret one", "a mistake", "anna", "operator"):
+                assert private not in public
+    client.force_login(django_user_model.objects.create_superuser("olga", password="x"))
+    assert "Secret one" in client.get(f"/sprouts/{overridden.pk}/").text
 
 
 def test_titles_and_reasons_cannot_break_out_of_the_picture(client: Client) -> None:
