@@ -20,6 +20,7 @@ from advancement.models import AdvancementEvent, OutboxMessage, Run, Tier
 from advancement.models.events import AdvancementEventType
 from advancement.models.outbox import OutboxStatus
 from advancement.models.runs import RunStatus
+from advancement.rollback.reversals import NEVER_REVERSED, Fate, takes_back
 
 register = template.Library()
 
@@ -323,6 +324,17 @@ def event_badge(event: AdvancementEvent) -> SafeString:
     if event.event_type == AdvancementEventType.BULK_ROLLBACK and event.rule_id:
         word = "Undo of a rollback"
     return badge(word, name, kind)
+
+
+@register.simple_tag
+def fate_badge(event: AdvancementEvent, fates: Mapping[int, Fate]) -> SafeString:
+    """Return how an event is now, when it was ever taken back; `fates` are those of the events around it."""
+    fate = fates.get(event.pk, NEVER_REVERSED)
+    if takes_back(event):
+        return badge("Undone", "undo") if fate.taken_back else mark_safe("")
+    if fate.restored:
+        return badge("Restored", "check", "ok")
+    return badge("ROLLED BACK", "undo", "warn") if fate.taken_back else mark_safe("")
 
 
 _BADGES: dict[str, tuple[str, str, str]] = {

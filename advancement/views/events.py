@@ -1,6 +1,7 @@
 """The audit trail: a list of events, each event's page, and the list as CSV."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -10,6 +11,7 @@ from advancement.criteria.signals import SIGNALS, Period
 from advancement.forms.events import EventFilter
 from advancement.models import AdvancementEvent, RuleVersion, Run, Sprout
 from advancement.rights import Right
+from advancement.rollback.reversals import NEVER_REVERSED, Fate, fates_of, takes_back
 from advancement.views.access import allows
 from advancement.views.csv_export import csv_response, in_chunks
 from advancement.views.paging import count_up_to, page_of
@@ -45,9 +47,7 @@ def events(request: HttpRequest) -> HttpResponse:
         "count": count,
         "more": more,
         "runs": Run.objects.in_bulk({event.run_id for event in page.rows}),
-        "reversed": set(
-            AdvancementEvent.objects.filter(reverses__in=shown).values_list("reverses_id", flat=True)
-        ),
+        "fates": fates_of(shown),
     }
     return render(request, "console/events.html", context)
 
@@ -58,6 +58,7 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
     found = AdvancementEvent.objects.select_related("reverses").filter(pk=event_id).first()
     if found is None:
         raise Http404(f"There is no event {event_id}.")
+    fate = fates_of([event_id]).get(event_id, NEVER_REVERSED)
     beside = AdvancementEvent.objects.filter(sprout_id=found.sprout_id)
     context = {
         "title": found.sprout_title,
@@ -69,13 +70,37 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
         .first(),
         "sprout": Sprout.objects.filter(pk=found.sprout_id).first(),
         "take_back": take_back_address(found) if found.rule_id is not None else "",
-        "reversal": AdvancementEvent.objects.filter(reverses=found).first(),
+        "fate": fate,
+        "fates": {event_id: fate},
+        "turns": _turns(found, fate),
         "before": beside.filter(revision__lt=found.revision).order_by("-revision").first(),
         "after": beside.filter(revision__gt=found.revision).order_by("revision").first(),
         "snapshot": list(_snapshot(found.signal_values)),
         "periods": list(Period),
     }
     return render(request, "console/event.html", context)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """An event that turned another one around: what it did to it, as in `Restored`, and in which run."""
+
+    word: str
+    event: AdvancementEvent
+    run: Run | None
+
+
+def _turns(event: AdvancementEvent, fate: Fate) -> list[Turn]:
+    """Return what became of an event since, the newest first; that says how it is now."""
+    events = AdvancementEvent.objects.defer("signal_values").in_bulk(fate.reversals)
+    runs = Run.objects.in_bulk({turn.run_id for turn in events.values()})
+    words = ("Undone", "Made again") if takes_back(event) else ("Rolled back", "Restored")
+    turns = [
+        Turn(words[step % 2], events[key], runs.get(events[key].run_id))
+        for step, key in enumerate(fate.reversals)
+        if key in events
+    ]
+    return turns[::-1]
 
 
 @allows(GET=Right.EXPORT_DATA)

@@ -1,12 +1,12 @@
 """The plan of an advancement run: what it would move and why, what was left out, what became of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -16,6 +16,7 @@ from advancement.evaluation.evidence import evidence_now
 from advancement.models import AdvancementEvent, LeftOut, Move, RuleVersion, Run, Sprout
 from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
 from advancement.rights import Right
+from advancement.rollback.reversals import NEVER_REVERSED, Fate, fates_of
 from advancement.runs.guardrails import LEAST_CANDIDATES, limits_exceeded_by
 from advancement.runs.planned import RuleLine, lines_of, moves_of, tally_of, titles_of
 from advancement.runs.review import under_review
@@ -182,14 +183,17 @@ def _stale(run: Run, moves: Sequence[Move], versions: list[RuleVersion]) -> dict
 
 def _fates(run: Run, sprouts: Sequence[UUID]) -> tuple[dict[UUID, str], dict[UUID, list[dict[str, Any]]]]:
     """Return what became of sprouts whose moves were decided about, and the figures they moved with."""
-    later = AdvancementEvent.objects.filter(reverses=OuterRef("pk"))
-    events = AdvancementEvent.objects.filter(run_id=run.pk, sprout_id__in=sprouts).annotate(
-        back=Exists(later)
-    )
-    fates, figures = {}, {}
-    for sprout, criteria, back in events.values_list("sprout_id", "criteria_met", "back"):
-        fates[sprout], figures[sprout] = "Rolled back" if back else "Moved", criteria
+    events = AdvancementEvent.objects.filter(run_id=run.pk, sprout_id__in=sprouts)
+    rows = list(events.values_list("pk", "sprout_id", "criteria_met"))
+    since = fates_of(key for key, _, _ in rows)
+    fates = {sprout: _fate(key, since) for key, sprout, _ in rows}
+    figures = {sprout: criteria for _, sprout, criteria in rows}
     return fates | _reasons(run, [sprout for sprout in sprouts if sprout not in fates]), figures
+
+
+def _fate(event: int, since: Mapping[int, Fate]) -> str:
+    fate = since.get(event, NEVER_REVERSED)
+    return "Rolled back" if fate.taken_back else "Restored" if fate.restored else "Moved"
 
 
 def _reasons(run: Run, sprouts: Sequence[UUID]) -> dict[UUID, str]:
@@ -227,26 +231,21 @@ def _csv_rows(run: Run) -> Iterator[list[Any]]:
     event = AdvancementEvent.objects.filter(
         run_id=run.pk, sprout_id=OuterRef("sprout"), revision=OuterRef("sprout_revision") + 1
     )
-    reversal = AdvancementEvent.objects.filter(
-        reverses__run_id=run.pk,
-        reverses__sprout_id=OuterRef("sprout"),
-        reverses__revision=OuterRef("sprout_revision") + 1,
-    )
     moves = moves_of(run).order_by("position")
     moves = moves.annotate(
         title=Subquery(sprout.values("title")),
         model=Subquery(sprout.values("lifecycle_model")),
-        made=Exists(event),
-        back=Exists(reversal),
+        made=Subquery(event.values("pk")),
     )
     columns = ("position", "sprout", "title", "model", "from_tier", "to_tier", "rule_version", "struck")
-    rows = moves.values_list(*columns, "made", "back")
+    rows = moves.values_list(*columns, "made")
     last = 0
     while chunk := list(rows.filter(position__gt=last)[:_CHUNK]):
         reasons = {} if under_review(run) else _reasons(run, [row[1] for row in chunk if not row[8]])
-        for position, key, title, model, old, new, rule, struck, made, back in chunk:
+        since = fates_of(row[8] for row in chunk if row[8])
+        for position, key, title, model, old, new, rule, struck, made in chunk:
             version = versions.get(rule)
-            outcome = "Rolled back" if back else "Moved" if made else reasons.get(key, "")
+            outcome = _fate(made, since) if made else reasons.get(key, "")
             yield [
                 position, key, title or "", model or "", old, new, version.rule_id if version else "",
                 version.number if version else "", "yes" if struck else "", outcome,

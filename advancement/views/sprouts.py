@@ -19,6 +19,7 @@ from advancement.forms.sprouts import HOLD_CHOICES, NO_HOLD, OverrideForm, Sprou
 from advancement.models import AdvancementEvent, Hold, SignalAggregation, SignalRefresh, Sprout, Tier
 from advancement.rights import Right
 from advancement.rollback.last import last_standing
+from advancement.rollback.reversals import fates_of
 from advancement.views.access import allows
 from advancement.views.badges import badge_snippet
 from advancement.views.paging import count_up_to, page_of
@@ -65,7 +66,6 @@ def sprout_page(request: HttpRequest, sprout_id: UUID, *, status: int = 200, **r
     tiers = list(Tier.objects.filter(lifecycle_model=found.lifecycle_model_id).order_by("position"))
     events = AdvancementEvent.objects.filter(sprout_id=sprout_id)
     page = page_of(events, request, key="revision", newest_first=True, size=_TIMELINE)
-    shown = [event.pk for event in page.rows]
     context = {
         "title": found.title,
         "sprout": found,
@@ -76,7 +76,7 @@ def sprout_page(request: HttpRequest, sprout_id: UUID, *, status: int = 200, **r
         "from_tiers": settings.ADVANCEMENT_FROM_TIERS,
         "page": page,
         "timeline": list(_timeline(page.rows, _holds(found), page.before is None, page.after is None, found)),
-        "reversed": set(events.filter(reverses__in=shown).values_list("reverses_id", flat=True)),
+        "fates": fates_of(event.pk for event in page.rows),
         "signals": list(_signals(found)),
         "periods": list(Period),
         "refresh": SignalRefresh.objects.order_by("-id").first(),

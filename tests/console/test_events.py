@@ -9,8 +9,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from advancement.models import AdvancementEvent
+from advancement.models import AdvancementEvent, Run
 from advancement.models.runs import RunTrigger
+from advancement.rollback.reversals import fates_of
 from advancement.rollback.scope import RollbackRequest
 from advancement.runs.override import override_tier
 from advancement.runs.start import start_rollback
@@ -142,6 +143,58 @@ def test_an_event_shows_what_counted_and_what_took_it_back() -> None:
     assert "ROLLED BACK" in page
     assert "Too early" in page
     assert client.get(reverse("console:event", args=[10**9])).status_code == 404
+
+
+def test_an_event_whose_rollback_was_undone_is_restored_everywhere_and_not_rolled_back() -> None:
+    _advance()
+    event = AdvancementEvent.objects.get()
+    client = viewer()
+
+    def rolled_back(**scope: Any) -> Run:
+        request = RollbackRequest(reason="Too early", requested_by="anna", **scope)
+        run = start_rollback(request, trigger=RunTrigger.COMMAND)
+        return work_on(run.pk, run.lease_token)
+
+    pages = (
+        reverse("console:event", args=[event.pk]),
+        f"{reverse(EVENTS)}?run={event.run_id}",
+        reverse("console:plan", args=[event.run_id]),
+        reverse("console:sprout", args=[event.sprout_id]),
+    )
+    back = rolled_back(run=event.run_id)
+    for page in pages:
+        text = client.get(page).text
+        assert "rolled back</span>" in text.lower()
+        assert "Restored" not in text
+    undo = rolled_back(undoes=back.pk)
+    for page in pages:
+        text = client.get(page).text
+        assert "rolled back</span>" not in text.lower()
+        assert "Restored</span>" in text
+    taken, restored = AdvancementEvent.objects.filter(pk__gt=event.pk).order_by("pk")
+    text = client.get(pages[0]).text
+    assert f"event {taken.pk}</a> of" in text
+    assert f"event {restored.pk}</a> of" in text
+    assert text.index(f"event {restored.pk}</a>") < text.index(f"event {taken.pk}</a>")
+    assert "Undone</span>" in client.get(reverse("console:event", args=[taken.pk])).text
+    rolled_back(undoes=undo.pk)
+    for page in pages:
+        text = client.get(page).text
+        assert "rolled back</span>" in text.lower()
+    assert [turn.word for turn in client.get(pages[0]).context["turns"]] == [
+        *("Rolled back", "Restored", "Rolled back")
+    ]
+    outcome = b"".join(operator().get(reverse("console:plan_csv", args=[event.run_id]))).decode()
+    assert "Rolled back" in outcome
+
+
+def test_the_fates_of_a_page_of_events_take_one_statement_however_often_they_turned(
+    django_assert_num_queries: Callable[[int], Any],
+) -> None:
+    _advance(3)
+    events = list(AdvancementEvent.objects.values_list("pk", flat=True))
+    with django_assert_num_queries(1):
+        assert fates_of(events) == {}
 
 
 def test_the_export_holds_what_the_filter_found_and_defuses_formulas() -> None:
