@@ -11,7 +11,7 @@ from advancement.evaluation.plan import prepare_planning, publish_plan
 from advancement.models import Run
 from advancement.models.runs import LeftOutBucket
 from advancement.rollback.outcomes import REVERTED, SCOPE, judged_events
-from advancement.rollback.scope import events_in_scope
+from advancement.rollback.scope import events_to_judge
 
 _OUTCOMES: Final = "rollback_outcomes"
 _REASONS: Final = {
@@ -47,7 +47,7 @@ def make_rollback_plan(run: Run, token: int, *, using: str = "default") -> None:
 
 
 def _store_scope(cursor: CursorWrapper, run: Run, using: str) -> None:
-    scope = Fragment.of(events_in_scope(run, using).values_list("id"), using)
+    scope = Fragment.of(events_to_judge(run, using).values_list("id"), using)
     cursor.execute(f"DROP TABLE IF EXISTS {SCOPE}")
     cursor.execute(f"CREATE TEMPORARY TABLE {SCOPE} AS {scope.sql}", scope.constants)
     if cursor.db.vendor == "postgresql":

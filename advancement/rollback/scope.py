@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from advancement.models import AdvancementEvent, AdvancementRule, Run
 
@@ -75,3 +75,38 @@ def events_in_scope(run: Run, using: str = "default") -> "QuerySet[AdvancementEv
     if run.scope_until is not None:
         events = events.filter(timestamp__lte=run.scope_until)
     return events
+
+
+def events_to_judge(run: Run, using: str = "default") -> "QuerySet[AdvancementEvent]":
+    """Return the events in a rollback's scope, each advancement once.
+
+    One that was restored is left to the event that stands for it since.
+    """
+    events = events_in_scope(run, using)
+    if run.undoes_id:
+        return events
+    return events.filter(~Exists(AdvancementEvent.objects.filter(reverses__reverses=OuterRef("pk"))))
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many of some events stand, and how many are taken back; `more` when not all were looked at."""
+
+    standing: int
+    taken_back: int
+    more: bool
+
+    @property
+    def nothing(self) -> bool:
+        """Whether none of them can be taken back any more."""
+        return not self.standing and not self.more
+
+
+def count_standing(events: "QuerySet[AdvancementEvent]", most: int) -> Counted:
+    """Count which of the events stand and which were taken back, of so many at most."""
+    reversal = AdvancementEvent.objects.filter(reverses=OuterRef("pk"))
+    looked_at = events.order_by().annotate(reversed=Exists(reversal)).values("pk", "reversed")[: most + 1]
+    counts = looked_at.aggregate(all=Count("pk"), back=Count("pk", filter=Q(reversed=True)))
+    more = counts["all"] > most
+    # The one beyond the limit only says that there are more.
+    return Counted(min(counts["all"] - counts["back"], most), counts["back"], more)

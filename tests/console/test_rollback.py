@@ -227,7 +227,7 @@ def test_the_number_of_events_follows_the_fields(operator: Client) -> None:
 
 
 def test_long_counts_stop_and_say_so(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("advancement.views.paging.count_up_to.__defaults__", (2,))
+    monkeypatch.setattr("advancement.views.rollbacks.scope_page.MOST_COUNTED", 2)
     advanced(3)
     assert "more than 2 advancements" in words(operator.get(SCOPE, {"rule": "a-rule"}))
 
@@ -886,14 +886,35 @@ def test_an_undo_can_be_undone_and_what_is_undone_whole_is_not_offered_again(ope
     assert_ledger_holds()
 
 
+def test_the_scope_counts_what_can_be_taken_back_once_and_tells_what_was_apart(operator: Client) -> None:
+    run, sprouts = advanced(3)
+
+    def counted() -> str:
+        return words(operator.get(reverse("console:rollback"), {"run": run.pk, "range": "all"}))
+
+    assert "3 advancements" in counted()
+    rollback(undoes=rollback(run=run.pk).pk)
+    assert "3 advancements" in counted()
+    assert "rolled back already" not in counted()
+    rollback(run=run.pk, excluded=(sprouts[0].pk,))
+    assert "1 advancement In run" in counted()
+    assert "2 more were rolled back already." in counted()
+    plan = reviewed(operator, run=run.pk, range="all")
+    assert (plan.moves_planned, plan.evaluated) == (1, 3)
+    rollback(run=run.pk)
+    assert "There is nothing to take back." in counted()
+    assert "3 were rolled back already." in counted()
+
+
 def test_what_counted_is_still_said_after_rollbacks_and_undos_in_turn(operator: Client) -> None:
-    advanced()
+    _, sprouts = advanced(2)
     for _ in range(2):
         rollback(undoes=rollback(rule="a-rule").pk)
+    rollback(rule="a-rule", excluded=(sprouts[1].pk,))
     plan = reviewed(operator, rule="a-rule")
     assert "citations 3 ≥ 3" in words(operator.get(address(plan)))
     before = words(operator.get(address(plan), {"bucket": "already_rolled_back"}))
-    assert before.count("citations 3 ≥ 3") == 2
+    assert before.count("citations 3 ≥ 3") == 1
     confirm(operator, plan)
     work_off()
     assert "citations 3 ≥ 3" in words(operator.get(address(plan)))

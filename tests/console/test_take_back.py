@@ -36,7 +36,7 @@ def test_the_last_advancement_is_taken_back_by_a_rollback_of_this_sprout_alone()
     page = client.get(reverse("console:sprout", args=[one.pk])).text
     address = _follow(client, page, "Take back the last advancement")
     scope = client.get(address)
-    assert scope.context["count"] == 1
+    assert scope.context["counted"].standing == 1
     assert "Of “notes/oak.md” only" in scope.text
     asked = dict(parse_qsl(urlsplit(address).query))
     review = client.post(reverse("console:rollback"), asked, follow=True)
@@ -67,7 +67,7 @@ def test_what_was_restored_is_taken_back_again() -> None:
     client = operator()
     page = client.get(reverse("console:sprout", args=[sprout.pk])).text
     scope = client.get(_follow(client, page, "Take back the last advancement"))
-    assert scope.context["count"] == 1
+    assert scope.context["counted"].standing == 1
 
 
 def test_an_override_is_undone_by_the_override_that_leads_back() -> None:

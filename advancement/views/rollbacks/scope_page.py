@@ -15,9 +15,9 @@ from advancement.criteria.errors import AdvancementError
 from advancement.models import AdvancementEvent, AdvancementRule, Run
 from advancement.models.runs import RunKind
 from advancement.rights import Right
-from advancement.rollback.scope import RollbackRequest, events_in_scope
+from advancement.rollback.scope import RollbackRequest, count_standing, events_to_judge
 from advancement.views.access import allows
-from advancement.views.paging import MOST_COUNTED, count_up_to
+from advancement.views.paging import MOST_COUNTED
 from advancement.views.rollbacks.planning import MOST_AT_ONCE, make_plan, replace
 from advancement.views.rollbacks.scope_form import AGES, EVERYTHING, Scope, ScopeForm
 from advancement.views.rollbacks.wording import (
@@ -48,10 +48,10 @@ def scope(request: HttpRequest) -> HttpResponse:
         return render(request, template, _context(form))
     if form.scope is None:
         return render(request, "console/rollback_scope.html", _context(form), status=422)
-    count, large = count_up_to(events_in_scope(form.scope.as_run()), MOST_AT_ONCE)
-    if not count:
+    counted = count_standing(events_to_judge(form.scope.as_run()), MOST_AT_ONCE)
+    if counted.nothing:
         return redirect(_again(form))
-    return _plan(request, form, form.scope, large=large)
+    return _plan(request, form, form.scope, large=counted.more)
 
 
 def _plan(request: HttpRequest, form: ScopeForm, scope: Scope, *, large: bool) -> HttpResponse:
@@ -107,13 +107,13 @@ def _context(form: ScopeForm) -> dict[str, Any]:
 
 
 def _counted(scope: Scope) -> dict[str, Any]:
-    """Return how many events are in scope; where there are none, also in which wider one there are some."""
+    """Return how many events in scope can be taken back and how many were; without any, a wider scope."""
     run = scope.as_run()
     names = titles(rules_by_slug([scope.rule]))
-    count, more = count_up_to(events_in_scope(run))
-    found: dict[str, Any] = {"count": count, "more": more, "words": scope_words(run, names), "step": 1}
-    if not count:
-        found["wider"] = [wide for wide in _wider(scope, names) if wide["count"]]
+    counted = count_standing(events_to_judge(run), MOST_COUNTED)
+    found: dict[str, Any] = {"counted": counted, "words": scope_words(run, names), "step": 1}
+    if counted.nothing:
+        found["wider"] = [wide for wide in _wider(scope, names) if not wide["counted"].nothing]
     return found | {"most_counted": MOST_COUNTED}
 
 
@@ -129,12 +129,12 @@ def _wider(scope: Scope, names: dict[str, str]) -> list[dict[str, Any]]:
     found = []
     for name, wide in choices:
         run = wide.as_run()
-        count, more = count_up_to(events_in_scope(run))
+        counted = count_standing(events_to_judge(run), MOST_COUNTED)
         words = (
             scope_words(run, names) if name != EVERYTHING else f"{scope_words(run, names)}, whenever it was"
         )
         address = scope_address(run, range=name)
-        found.append({"count": count, "more": more, "words": words, "address": address})
+        found.append({"counted": counted, "words": words, "address": address})
     return found
 
 
