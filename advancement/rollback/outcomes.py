@@ -18,9 +18,9 @@ _STANDING: Final = "(e.reverses_id IS NULL OR e.rule_id IS NOT NULL)"
 def judged_events(run: Run, using: str) -> Fragment:
     """Return the query of (event_id, sprout_id, revision, sprout_revision, from_tier, to_tier, bucket).
 
-    It has every event in `SCOPE`, and with `unwind` also the later advancements that are taken back with
-    them. An event can be taken back when everything later that still stands is taken back before it. To
-    undo a rollback, nothing else at all may have happened to the sprout since.
+    It has every event in `SCOPE`, and with `unwind` also the later advancements on the way to those of them
+    that are taken back. An event can be taken back when everything later that still stands is taken back
+    before it. To undo a rollback, nothing else at all may have happened to the sprout since.
     """
     excluded = Fragment("SELECT id FROM sprouts WHERE FALSE", {})
     if run.excluded:
@@ -57,11 +57,9 @@ def judged_events(run: Run, using: str) -> Fragment:
             SELECT history.*,
                 SUM(override) OVER newest_first AS overrides_since,
                 SUM(CASE WHEN in_scope = 0 AND {stands} THEN 1 ELSE 0 END) OVER newest_first AS others_since,
-                SUM(CASE WHEN reversed = 0 THEN tier_gone ELSE 0 END) OVER newest_first AS dead_ends,
-                SUM(CASE WHEN reversed = 0 THEN in_scope ELSE 0 END) OVER oldest_first AS in_scope_before
+                SUM(CASE WHEN reversed = 0 THEN tier_gone ELSE 0 END) OVER newest_first AS dead_ends
             FROM history
-            WINDOW newest_first AS (PARTITION BY sprout_id ORDER BY revision DESC),
-                oldest_first AS (PARTITION BY sprout_id ORDER BY revision)
+            WINDOW newest_first AS (PARTITION BY sprout_id ORDER BY revision DESC)
         ),
         sorted AS (
             SELECT counted.*, CASE
@@ -74,9 +72,14 @@ def judged_events(run: Run, using: str) -> Fragment:
                 ELSE '{REVERTED}'
             END AS bucket
             FROM counted
+        ),
+        reached AS (
+            SELECT sorted.*, SUM(CASE WHEN bucket = '{REVERTED}' THEN in_scope ELSE 0 END)
+                OVER (PARTITION BY sprout_id ORDER BY revision) AS on_the_way
+            FROM sorted
         )
         SELECT id AS event_id, sprout_id, revision, sprout_revision, from_tier, to_tier, bucket
-        FROM sorted
-        WHERE in_scope = 1 OR (in_scope_before > 0 AND bucket = '{REVERTED}')
+        FROM reached
+        WHERE in_scope = 1 OR (on_the_way > 0 AND bucket = '{REVERTED}')
     """
     return Fragment(sql, excluded.constants)
