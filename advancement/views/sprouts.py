@@ -16,7 +16,7 @@ from advancement.badges import tier_badges
 from advancement.criteria.signals import SIGNALS, Period, Signal
 from advancement.evaluation.explain import Explanation, explain
 from advancement.forms.sprouts import HOLD_CHOICES, NO_HOLD, OverrideForm, SproutFilter
-from advancement.models import AdvancementEvent, Hold, SignalAggregation, SignalRefresh, Sprout, Tier
+from advancement.models import AdvancementEvent, Hold, Run, SignalAggregation, SignalRefresh, Sprout, Tier
 from advancement.rights import Right
 from advancement.rollback.last import last_standing
 from advancement.rollback.reversals import fates_of
@@ -76,6 +76,7 @@ def sprout_page(request: HttpRequest, sprout_id: UUID, *, status: int = 200, **r
         "from_tiers": settings.ADVANCEMENT_FROM_TIERS,
         "page": page,
         "timeline": list(_timeline(page.rows, _holds(found), page.before is None, page.after is None, found)),
+        "runs": Run.objects.in_bulk({event.run_id for event in page.rows}),
         "fates": fates_of(event.pk for event in page.rows),
         "signals": list(_signals(found)),
         "periods": list(Period),

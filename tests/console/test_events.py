@@ -84,7 +84,7 @@ def test_each_run_has_a_heading_with_its_kind_and_how_many_moves_are_on_the_page
     advancement, override = AdvancementEvent.objects.order_by("run_id").values_list("run_id", flat=True)[::2]
     client = viewer()
     page = client.get(reverse(EVENTS)).text
-    assert f"Advancement {advancement}</a>" in page
+    assert f"Run {advancement}</a>" in page
     assert f"Override {override}</a>" in page
     assert "2 moves on this page" in page
     assert "1 move on this page" in page

@@ -821,7 +821,7 @@ def test_the_result_tells_what_was_done_and_leads_on(operator: Client, viewer: C
     assert "3 events" in words(page)
     for link in (
         reverse("console:run", args=(plan.pk,)),
-        f"{reverse('admin:advancement_advancementevent_changelist')}?run_id={plan.pk}",
+        f"{reverse('console:events')}?run={plan.pk}",
         reverse("console:rule", args=("a-rule",)),
     ):
         assert f'href="{link}"' in page.text
@@ -862,7 +862,7 @@ def test_an_undo_is_reviewed_and_confirmed_and_leaves_the_rule_off(operator: Cli
     assert "2 released" in result
     assert "still off: " in result
     former = operator.get(address(plan))
-    assert f"Run {run.pk} undid 2 of these" in words(former)
+    assert f"Undo {run.pk} undid 2 of these" in words(former)
     assert "2 of them released since" in words(former)
     assert "Undo the rest…" in words(former)
     assert_ledger_holds()

@@ -1,5 +1,6 @@
 """The list of runs, the form that starts one, and a run's page."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -35,6 +36,12 @@ def grove() -> None:
     add_rule("citations >= 3", title="Cited thrice")
     plant(5)
     plant(3, citations=1)
+
+
+def taken_back(**scope: int) -> Run:
+    request = RollbackRequest(reason="Too early", requested_by="ada", **scope)  # type: ignore[arg-type]
+    run = start_rollback(request, trigger=RunTrigger.CONSOLE)
+    return work_on(run.pk, run.lease_token)
 
 
 # --- Who may
@@ -247,7 +254,7 @@ def test_a_finished_run_shows_its_sums_its_rules_and_its_log(
         "5 of 5",
         "Finished: 5 advanced.",
         f"{at('rollback')}?run={run.pk}",
-        f"?run_id={run.pk}",
+        f"{at('events')}?run={run.pk}",
     ):
         assert text in page.text, text
     assert "every 1s" not in page.text
@@ -517,6 +524,32 @@ def test_a_scheduled_run_shows_its_date_and_whom_it_replaced() -> None:
     assert "2026-03-05" in page
     assert "https://ci.example.org/7" in page
     assert f"Replaced by Run {newer.pk}, whose plan is newer." in page
+
+
+def test_a_run_goes_by_one_name_in_every_place_and_leads_to_its_events(grove: None) -> None:
+    advancement = finished_run()
+    back = taken_back(run=advancement.pk)
+    undo = taken_back(undoes=back.pk)
+    client = operator()
+    for run, name in (
+        (advancement, f"Run {advancement.pk}"),
+        (back, f"Rollback {back.pk}"),
+        (undo, f"Undo {undo.pk}"),
+    ):
+        events = f"{reverse('console:events')}?run={run.pk}"
+        heading = rf"<h1[^>]*><bdi>{name}</bdi>"
+        page = client.get(reverse("console:run", args=[run.pk])).text
+        assert re.search(heading, page)
+        assert f'href="{events}"' in page
+        assert "/admin/advancement/advancementevent" not in page
+        assert f">{name}</a>" in client.get(reverse("console:runs")).text
+        assert f">{name}</a></h2>" in client.get(events).text
+        event = AdvancementEvent.objects.filter(run_id=run.pk).first()
+        assert event is not None
+        assert f">{name}</a>" in client.get(reverse("console:event", args=[event.pk])).text
+        assert f">{name}</a>" in client.get(reverse("console:sprout", args=[event.sprout_id])).text
+        if run != advancement:
+            assert re.search(heading, client.get(reverse("console:review_rollback", args=[run.pk])).text)
 
 
 def test_the_log_is_given_as_plain_text(grove: None) -> None:

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from advancement.models import AdvancementEvent, Hold, Run
 from advancement.models.runs import LeftOutBucket, RunStatus
 from advancement.rights import Right
+from advancement.templatetags.runs import run_name
 from advancement.views.access import may
 from advancement.views.paging import MOST_COUNTED
 from advancement.views.rollbacks.buckets import REVERTED, outcome_buckets
@@ -26,7 +27,7 @@ def result_context(request: HttpRequest, run: Run, *, several_steps: bool) -> di
     rules = rules_by_slug([run.scope_rule_id, *run.rules_disabled, *of_undone])
     names = titles(rules)
     context: dict[str, Any] = {
-        "title": f"Undo of rollback {run.undoes_id}" if run.undoes_id else "Bulk Rollback",
+        "title": run_name(run),
         "run": run,
         "step": 2 if run.dry_run else 4,
         "words": scope_words(run, names),

@@ -18,6 +18,7 @@ from advancement.rollback.changes import Changes
 from advancement.rollback.figures import Destination, Figures, figures_of, rules_to_disable
 from advancement.runs.schedule import next_slot
 from advancement.runs.waiting import waiting
+from advancement.templatetags.runs import run_name
 from advancement.views.access import allows, may
 from advancement.views.paging import count_up_to
 from advancement.views.rollbacks import actions
@@ -113,7 +114,7 @@ def review_context(
     enabled = [rule for rule in rules if _enabled(rule)]
     return {
         "console": console,
-        "title": f"Undo rollback {run.undoes_id}" if run.undoes_id else "Bulk Rollback",
+        "title": run_name(run),
         "run": run,
         "step": 2,
         "figures": figures,
@@ -210,7 +211,7 @@ def _in_daily_run(rule: AdvancementRule) -> bool:
 def _waiting_context(run: Run) -> dict[str, Any]:
     names = titles(rules_by_slug([run.scope_rule_id]))
     return {
-        "title": f"Undo rollback {run.undoes_id}" if run.undoes_id else "Bulk Rollback",
+        "title": run_name(run),
         "run": run,
         "step": 1 if run.status == RunStatus.PLANNING else 3,
         "words": scope_words(run, names),
