@@ -1,13 +1,15 @@
-"""Ladders to start from: lifecycle models that an installation may load beside its own."""
+"""Lifecycle models as ladders of tiers: those to start from, what stands against a change, saving one."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from django.db import transaction
 
 from advancement.criteria.errors import AdvancementError
-from advancement.criteria.wording import quoted
-from advancement.models import LifecycleModel, Tier
+from advancement.criteria.wording import join_words, quoted
+from advancement.models import LifecycleModel, Sprout, Tier
+from advancement.rulebook import active_versions
 
 
 @dataclass(frozen=True)
@@ -71,3 +73,112 @@ def load_ladder(slug: str, *, using: str = "default") -> LifecycleModel:
             for position, (tier, label, emoji) in enumerate(ladder.tiers)
         )
     return model
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A tier of a ladder that is to be saved; `there` when the model has it already."""
+
+    slug: str
+    label: str
+    emoji: str
+    there: bool = False
+
+
+class LadderChanged(AdvancementError):
+    """Somebody else changed this lifecycle model meanwhile; look at it as it is now, then change it again."""
+
+
+def add_ladder(slug: str, label: str, rungs: Sequence[Rung]) -> LifecycleModel:
+    """Add a lifecycle model with its tiers; raise AdvancementError when there is one of that slug."""
+    with transaction.atomic():
+        model, added = LifecycleModel.objects.get_or_create(slug=slug, defaults={"label": label})
+        if not added:
+            raise AdvancementError(f"The lifecycle model {quoted(slug)} is there already.")
+        _place(model, {}, rungs)
+    return model
+
+
+def change_ladder(slug: str, label: str, rungs: Sequence[Rung], *, known: Sequence[str]) -> LifecycleModel:
+    """Give a lifecycle model this label and these tiers, in this order; those that are missing are deleted.
+
+    `known` are its tiers, in order, as whoever changes them saw them. Raise LadderChanged when they are
+    others by now, AdvancementError when a tier that is in use would be deleted or a rule would lead
+    backward.
+    """
+    with transaction.atomic():
+        model = LifecycleModel.objects.select_for_update().get(pk=slug)
+        # Locked, so that what is found out stays true: an import locks the tiers that it fills.
+        there = {
+            tier.slug: tier
+            for tier in Tier.objects.select_for_update().filter(lifecycle_model=slug).order_by("position")
+        }
+        if list(there) != list(known):
+            raise LadderChanged
+        missing = [tier for key, tier in there.items() if key not in {rung.slug for rung in rungs}]
+        if uses := [sentence for tier in missing for sentence in uses_of_tier(tier)]:
+            raise AdvancementError(" ".join(uses))
+        order = {rung.slug: position for position, rung in enumerate(rungs)}
+        if turned := turned_rules(slug, order):
+            raise AdvancementError(turned_words(turned))
+        Tier.objects.filter(pk__in=[tier.pk for tier in missing]).delete()
+        model.label = label
+        model.save(update_fields=["label"])
+        _place(model, there, rungs)
+    return model
+
+
+def _place(model: LifecycleModel, there: Mapping[str, Tier], rungs: Sequence[Rung]) -> None:
+    """Save the tiers of a model in this order."""
+    kept = [there[rung.slug] for rung in rungs if rung.slug in there]
+    # A position has one tier at each moment: the kept ones first go behind all others.
+    behind = max([len(rungs), *(tier.position + 1 for tier in there.values())])
+    for offset, tier in enumerate(kept):
+        Tier.objects.filter(pk=tier.pk).update(position=behind + offset)
+    for position, rung in enumerate(rungs):
+        values = {"label": rung.label, "emoji": rung.emoji, "position": position}
+        if rung.slug in there:
+            Tier.objects.filter(pk=there[rung.slug].pk).update(**values)
+        else:
+            Tier.objects.create(lifecycle_model=model, slug=rung.slug, **values)
+
+
+def uses_of_tier(tier: Tier) -> Iterator[str]:
+    """Yield a sentence with the remedy for each thing that keeps a tier from being deleted."""
+    held = Sprout.objects.filter(lifecycle_model=tier.lifecycle_model_id, tier=tier.slug)
+    if count := held.count():
+        sprouts = f"{count:,} {'sprout' if count == 1 else 'sprouts'}"
+        yield f"The tier {tier.slug} holds {sprouts}: move them to another tier with override_tier first."
+    for version in active_versions():
+        names = {version.from_tier, version.to_tier}
+        if version.lifecycle_model_id == tier.lifecycle_model_id and tier.slug in names:
+            yield (
+                f"The tier {tier.slug} is named by the enabled rule {version.rule_id}: "
+                "import that disabled, or archive it with archive_rule, first."
+            )
+
+
+def turned_rules(model: str, positions: Mapping[str, int]) -> list[str]:
+    """Return the enabled rules of a model that lead forward now and backward with its tiers placed so.
+
+    `positions` are those of the tiers that change their place, or of all.
+    """
+    before = dict(Tier.objects.filter(lifecycle_model=model).values_list("slug", "position"))
+    after = {**before, **positions}
+    turned = []
+    for version in active_versions():
+        start, end = version.from_tier, version.to_tier
+        if version.lifecycle_model_id != model or not before.keys() >= {start, end}:
+            continue
+        if before[start] < before[end] and after[start] > after[end]:
+            turned.append(version.rule_id)
+    return turned
+
+
+def turned_words(rules: Sequence[str]) -> str:
+    """Say why tiers may not be placed so."""
+    named = f"the enabled {'rule' if len(rules) == 1 else 'rules'} {join_words(rules, 'and')}"
+    return (
+        f"There, {named} would lead backward. Rules only lead forward: import them disabled, "
+        "or archive them with archive_rule, first."
+    )

@@ -8,6 +8,7 @@ from advancement.views import (
     events,
     guide,
     health,
+    ladder_form,
     lifecycles,
     notifications,
     plan_changes,
@@ -55,6 +56,8 @@ urlpatterns = [
     path("import/<int:upload_id>/drop/", uploads.drop_upload, name="drop_upload"),
     # Lifecycle models
     path("lifecycles/", lifecycles.lifecycles, name="lifecycles"),
+    path("lifecycles/new/", ladder_form.new_lifecycle, name="new_lifecycle"),
+    path("lifecycles/<slug:slug>/edit/", ladder_form.edit_lifecycle, name="edit_lifecycle"),
     path("lifecycles/load/", lifecycles.load_example, name="load_example"),
     path("lifecycles/<slug:slug>/archive/", lifecycles.archive_lifecycle, name="archive_lifecycle"),
     # Rules

@@ -10,9 +10,8 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from advancement.admin.records import EditedAdmin
-from advancement.criteria.wording import join_words
+from advancement.ladders import turned_rules, turned_words, uses_of_tier
 from advancement.models import LifecycleModel, Sprout, Tier
-from advancement.rulebook import active_versions
 
 if TYPE_CHECKING:
     TierModelForm = forms.ModelForm[Tier]
@@ -61,12 +60,8 @@ class TierForm(TierModelForm):
     def clean_position(self) -> int:
         """Refuse a position that turns an enabled rule around, and name those rules."""
         position: int = self.cleaned_data["position"]
-        if turned := list(_turned_rules(self.instance, position)):
-            rules = f"the enabled {'rule' if len(turned) == 1 else 'rules'} {join_words(turned, 'and')}"
-            raise ValidationError(
-                f"There, {rules} would lead backward. Rules only lead forward: import them disabled, "
-                "or archive them with archive_rule, first."
-            )
+        if turned := turned_rules(self.instance.lifecycle_model_id, {self.instance.slug: position}):
+            raise ValidationError(turned_words(turned))
         return position
 
 
@@ -104,7 +99,7 @@ class TierAdmin(InUse, EditedAdmin):
         The tiers are locked, so that what is found out stays true: an import locks those that it fills.
         """
         list(Tier.objects.select_for_update().filter(pk__in=[tier.pk for tier in rows]).order_by("pk"))
-        return [sentence for tier in rows for sentence in _uses_of_tier(tier)]
+        return [sentence for tier in rows for sentence in uses_of_tier(tier)]
 
 
 def _uses_of_model(model: LifecycleModel) -> Iterator[str]:
@@ -115,36 +110,6 @@ def _uses_of_model(model: LifecycleModel) -> Iterator[str]:
         )
     elif model.tiers.exists():
         yield f"The lifecycle model {model.slug} has tiers: delete those first."
-
-
-def _uses_of_tier(tier: Tier) -> Iterator[str]:
-    held = Sprout.objects.filter(lifecycle_model=tier.lifecycle_model_id, tier=tier.slug)
-    if count := held.count():
-        yield (
-            f"The tier {tier.slug} holds {_sprouts(count)}: "
-            "move them to another tier with override_tier first."
-        )
-    for version in active_versions():
-        names = {version.from_tier, version.to_tier}
-        if version.lifecycle_model_id == tier.lifecycle_model_id and tier.slug in names:
-            yield (
-                f"The tier {tier.slug} is named by the enabled rule {version.rule_id}: "
-                "import that disabled, or archive it with archive_rule, first."
-            )
-
-
-def _turned_rules(tier: Tier, position: int) -> Iterator[str]:
-    """Yield the enabled rules that lead forward now and backward with the tier at the position."""
-    tiers = Tier.objects.filter(lifecycle_model=tier.lifecycle_model_id)
-    before = dict(tiers.values_list("slug", "position"))
-    after = before | {tier.slug: position}
-    for version in active_versions():
-        ends = version.from_tier, version.to_tier
-        if version.lifecycle_model_id != tier.lifecycle_model_id or not before.keys() >= set(ends):
-            continue
-        start, end = ends
-        if before[start] < before[end] and after[start] > after[end]:
-            yield version.rule_id
 
 
 def _sprouts(count: int) -> str:

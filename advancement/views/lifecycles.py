@@ -1,6 +1,7 @@
 """Lifecycle models: their tiers in order, who uses them, and what may not change."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from django.contrib import messages
 from django.db.models import Count
@@ -14,7 +15,11 @@ from advancement.models import LifecycleModel, RuleVersion, Sprout, Tier
 from advancement.remembered import counted_lately
 from advancement.rights import Right
 from advancement.rulebook import active_versions
-from advancement.views.access import allows
+from advancement.views.access import allows, may
+
+# What it takes to add a model and to change its ladder, besides the right to edit lifecycle models.
+TO_ADD: Final = ("advancement.add_lifecyclemodel", "advancement.add_tier")
+TO_CHANGE: Final = ("advancement.add_tier", "advancement.change_tier", "advancement.delete_tier")
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,14 @@ def lifecycles(request: HttpRequest) -> HttpResponse:
     models = list(LifecycleModel.objects.prefetch_related("tiers").order_by("label"))
     counts, rules = count_sprouts(), active_versions()
     cards = [
-        (model, [_use(tier, counts, rules) for tier in model.tiers.all()])
+        (model, [use_of(tier, counts, rules) for tier in model.tiers.all()])
         for model in sorted(models, key=lambda model: (model.archived_at is not None, model.label))
     ]
+    edits = may(request.user, Right.EDIT_LIFECYCLES)
     context = {
         "title": "Lifecycle models",
+        "may_add": edits and request.user.has_perms(TO_ADD),
+        "may_edit": edits and request.user.has_perms(TO_CHANGE),
         "cards": [(model, uses, sum(use.sprouts for use in uses)) for model, uses in cards],
         "examples": [ladder for ladder in EXAMPLES if ladder.slug not in {model.pk for model in models}],
     }
@@ -82,7 +90,8 @@ def _count_sprouts() -> dict[tuple[str, str], int]:
     return {(model, tier): count for model, tier, count in rows}
 
 
-def _use(tier: Tier, counts: dict[tuple[str, str], int], rules: list[RuleVersion]) -> Use:
+def use_of(tier: Tier, counts: dict[tuple[str, str], int], rules: list[RuleVersion]) -> Use:
+    """Return what stands on a tier, of these counts of sprouts and these enabled rules."""
     naming = [
         rule
         for rule in rules

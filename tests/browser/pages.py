@@ -80,6 +80,8 @@ CONSOLE = [
     _at("console:upload", _upload("checked")),
     _at("console:upload", _upload("refused"), case="refused"),
     _at("console:lifecycles"),
+    _at("console:new_lifecycle"),
+    _at("console:edit_lifecycle", lambda: "botanical"),
     _at("console:rules"),
     _at("console:rules", case="viewer", who="viewer"),
     _at("console:rules", query="?state=draft", case="filtered"),

@@ -120,6 +120,8 @@ CONSOLE: dict[str, Methods] = {
     "console:confirm_upload": acts(OPERATORS, _upload),
     "console:drop_upload": acts(OPERATORS, _upload),
     "console:lifecycles": looks(),
+    "console:new_lifecycle": form(APPROVERS, label="Recipes", slug="recipes"),
+    "console:edit_lifecycle": form(APPROVERS, lambda: ["botanical"], label="Botanical"),
     "console:load_example": acts(APPROVERS, example="creative"),
     "console:archive_lifecycle": acts(APPROVERS, lambda: ["academic"]),
     "console:rules": looks(),

@@ -54,8 +54,133 @@ def test_a_model_is_archived_and_taken_up_again() -> None:
     assert client.post(reverse("console:archive_lifecycle", args=["none"])).status_code == 404
 
 
+def _form(*rows: tuple[str, str, str], **fields: object) -> dict[str, object]:
+    """Return a form with rows of emoji, label and slug."""
+    known = fields.get("known", [])
+    columns = {
+        name: [row[at] for row in rows] for at, name in enumerate(("emoji", "tier_label", "tier_slug"))
+    }
+    there = ["1" if row[2] in known else "0" for row in rows]  # type: ignore[operator]
+    return {**columns, "there": there, **fields}
+
+
+def _ladder(model: str) -> list[tuple[str, str, str]]:
+    tiers = Tier.objects.filter(lifecycle_model=model).order_by("position")
+    return list(tiers.values_list("emoji", "label", "slug"))
+
+
+BOTANICAL = ["seed", "sprout", "sapling", "tree", "grove"]
+
+
+def test_a_model_is_made_with_its_ladder_in_one_form() -> None:
+    client = approver()
+    assert f'href="{reverse("console:new_lifecycle")}"' in client.get(reverse(PAGE)).text
+    form = client.get(reverse("console:new_lifecycle"))
+    assert form.text.count("<legend") == 3
+    rows = (("🍳", "Idea", ""), ("", "", ""), ("🍲", "Kitchen tested!", ""), ("📖", "Printed", "book"))
+    page = client.post(reverse("console:new_lifecycle"), _form(*rows, label="Recipes"), follow=True)
+    assert page.redirect_chain[0][0] == reverse(PAGE)
+    assert "The lifecycle model Recipes is there" in page.text
+    assert LifecycleModel.objects.get(pk="recipes").label == "Recipes"
+    assert _ladder("recipes") == [
+        ("🍳", "Idea", "idea"),
+        ("🍲", "Kitchen tested!", "kitchen-tested"),
+        ("📖", "Printed", "book"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "fields", "sentence"),
+    [
+        ([("", "A", ""), ("", "B", "")], {"label": ""}, "The model needs a label"),
+        ([("", "A", "")], {"label": "X"}, "A ladder has two tiers at least"),
+        ([("", "A", ""), ("", "", "b")], {"label": "X"}, "A tier needs a label"),
+        ([("", "A", "a"), ("", "B", "a")], {"label": "X"}, "has the slug a as well"),
+        ([("", "A", "A b"), ("", "B", "")], {"label": "X"}, "A slug has lowercase letters"),
+        ([("", "日本", ""), ("", "B", "")], {"label": "X"}, "No slug can be made of this label"),
+        ([("x" * 17, "A", ""), ("", "B", "")], {"label": "X"}, "One emoji is enough"),
+        ([("", "A", ""), ("", "B", "")], {"label": "X", "slug": "botanical"}, "is there already"),
+    ],
+)
+def test_a_form_that_cannot_be_saved_says_why_in_place(
+    rows: list[tuple[str, str, str]], fields: dict[str, str], sentence: str
+) -> None:
+    page = approver().post(reverse("console:new_lifecycle"), _form(*rows, **fields))
+    assert page.status_code == 422
+    assert sentence in page.text
+    assert LifecycleModel.objects.count() == 1
+
+
+def test_rows_come_go_and_move_without_saving_by_htmx_and_without() -> None:
+    client = approver()
+    rows = (("", "A", ""), ("", "B", ""))
+    for action, labels in (
+        ("add", ["A", "B", ""]),
+        ("down-0", ["B", "A"]),
+        ("up-1", ["B", "A"]),
+        ("up-0", ["A", "B"]),
+        ("remove-0", ["B"]),
+        ("remove-7", ["A", "B"]),
+    ):
+        form = _form(*rows, label="X", action=action)
+        for headers, whole in (({}, True), ({"HX-Request": "true"}, False)):
+            page = client.post(reverse("console:new_lifecycle"), form, headers=headers)
+            assert page.status_code == 200
+            assert [row.entry.label for row in page.context["rows"]] == labels
+            assert ("<html" in page.text) == whole
+    assert LifecycleModel.objects.count() == 1
+
+
+def test_tiers_are_added_renamed_moved_and_removed_and_their_slugs_stay() -> None:
+    client, address = approver(), reverse("console:edit_lifecycle", args=["botanical"])
+    form = client.get(address)
+    assert [row.entry.slug for row in form.context["rows"]] == BOTANICAL
+    rows = (
+        *(("🌱", "Seedling", "sprout"), ("🌰", "Seed", "seed"), ("🌿", "Shoot", "")),
+        *(("🪴", "Sapling", "sapling"), ("🌳", "Tree", "tree")),
+    )
+    page = client.post(address, _form(*rows, label="Garden", known=BOTANICAL), follow=True)
+    assert "The lifecycle model Garden is saved." in page.text
+    assert _ladder("botanical") == [row if row[2] else (*row[:2], "shoot") for row in rows]
+    positions = Tier.objects.filter(lifecycle_model="botanical").order_by("position")
+    assert list(positions.values_list("position", flat=True)) == [0, 1, 2, 3, 4]
+
+
+def test_a_tier_in_use_stays_and_says_so_before_and_after() -> None:
+    add_rule(slug="climb")
+    make_sprout("tree")
+    client, address = approver(), reverse("console:edit_lifecycle", args=["botanical"])
+    page = client.get(address).text
+    assert "Holds 1 sprout, so it stays." in page
+    assert "so it stays. Label, emoji and place may change." in page
+    before = _ladder("botanical")
+    for gone, sentence in (("tree", "holds 1 sprout"), ("sapling", "named by the enabled rule climb")):
+        rows = [row for row in before if row[2] != gone]
+        refused = client.post(address, _form(*rows, label="Botanical", known=BOTANICAL))
+        assert refused.status_code == 422
+        assert sentence in refused.text
+    turned = client.post(address, _form(*before[::-1], label="Botanical", known=BOTANICAL))
+    assert "would lead backward" in turned.text
+    assert _ladder("botanical") == before
+
+
+def test_what_somebody_else_added_meanwhile_is_not_deleted() -> None:
+    client, address = approver(), reverse("console:edit_lifecycle", args=["botanical"])
+    rows = _ladder("botanical")
+    Tier.objects.create(lifecycle_model_id="botanical", slug="forest", label="Forest", position=9)
+    refused = client.post(address, _form(*rows, label="Botanical", known=BOTANICAL))
+    assert "Somebody else changed this lifecycle model meanwhile" in refused.text
+    assert Tier.objects.filter(slug="forest").exists()
+    assert client.get(reverse("console:edit_lifecycle", args=["none"])).status_code == 404
+
+
 def test_only_approvers_change_models() -> None:
     for client in (viewer(), operator()):
         assert client.post(reverse("console:load_example"), {"example": "academic"}).status_code == 403
         assert client.post(reverse("console:archive_lifecycle", args=["botanical"])).status_code == 403
-        assert "Ladders to start from" not in client.get(reverse(PAGE)).text
+        assert client.get(reverse("console:new_lifecycle")).status_code == 403
+        assert client.get(reverse("console:edit_lifecycle", args=["botanical"])).status_code == 403
+        page = client.get(reverse(PAGE)).text
+        assert "Ladders to start from" not in page
+        assert "New model" not in page
+        assert "/edit/" not in page

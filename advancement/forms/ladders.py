@@ -1,0 +1,167 @@
+"""The form of a lifecycle model with its ladder: what was typed, what is wrong with it, its buttons."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from django.http import QueryDict
+from django.utils.text import slugify
+
+from advancement.criteria.slugs import MAX_SLUG_LENGTH, SLUG_WORDS, is_slug
+from advancement.ladders import Rung
+from advancement.models import LifecycleModel, Tier
+
+LEAST_TIERS: Final = 2
+MOST_TIERS: Final = 50
+_BLANK_ROWS: Final = 3
+_LONGEST_LABEL: Final = 200
+_LONGEST_EMOJI: Final = 16
+_ROW_STEP: Final = re.compile(r"(remove|up|down)-(\d{1,3})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class TierEntry:
+    """A row of the form; `there` when the model has this tier already, so that its slug stays."""
+
+    emoji: str = ""
+    label: str = ""
+    slug: str = ""
+    there: bool = False
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing was typed into a row that is not a tier yet."""
+        return not (self.there or self.emoji or self.label or self.slug)
+
+
+@dataclass(frozen=True)
+class LadderEntry:
+    """What stands in the form; `known` are the slugs of the tiers that the model had when it was opened."""
+
+    slug: str = ""
+    label: str = ""
+    tiers: tuple[TierEntry, ...] = ()
+    known: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What is wrong with a form: by field, and by the number of the row."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    rows: dict[int, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.fields or self.rows)
+
+
+def blank_ladder() -> LadderEntry:
+    """Return the form of a new model."""
+    return LadderEntry(tiers=(TierEntry(),) * _BLANK_ROWS)
+
+
+def ladder_of(model: LifecycleModel, tiers: Sequence[Tier]) -> LadderEntry:
+    """Return the form of a model with its tiers in order."""
+    rows = tuple(TierEntry(tier.emoji, tier.label, tier.slug, there=True) for tier in tiers)
+    return LadderEntry(model.slug, model.label, rows, tuple(tier.slug for tier in tiers))
+
+
+def read_ladder(data: QueryDict) -> LadderEntry:
+    """Return what was sent."""
+    known = tuple(_texts(data, "known"))[:MOST_TIERS]
+    columns = (_texts(data, name) for name in ("emoji", "tier_label", "tier_slug", "there"))
+    rows = [
+        TierEntry(emoji, label, slug, there=there == "1" and slug in known)
+        for emoji, label, slug, there in zip(*columns, strict=False)
+    ]
+    return LadderEntry(
+        slug="".join(_texts(data, "slug")[:1]),
+        label="".join(_texts(data, "label")[:1]),
+        tiers=tuple(rows[:MOST_TIERS]),
+        known=known,
+    )
+
+
+def _texts(data: QueryDict, name: str) -> list[str]:
+    return [text.replace("\0", "").strip() for text in data.getlist(name)]
+
+
+def after_step(entry: LadderEntry, action: str) -> tuple[LadderEntry, str] | None:
+    """Return the form after one of its buttons, and the id of what is next; None for any other action."""
+    rows = list(entry.tiers)
+    if action == "add":
+        rows = [*rows, TierEntry()][:MOST_TIERS]
+        return replace(entry, tiers=tuple(rows)), f"tier-{len(rows) - 1}-emoji"
+    match = _ROW_STEP.fullmatch(action)
+    if match is None:
+        return None
+    row = int(match[2])
+    if row >= len(rows):
+        return entry, "add-tier"
+    if match[1] == "remove":
+        del rows[row]
+        focus = f"tier-{min(row, len(rows) - 1)}-label" if rows else "add-tier"
+        return replace(entry, tiers=tuple(rows)), focus
+    to = row + (1 if match[1] == "down" else -1)
+    if not 0 <= to < len(rows):
+        to = row
+    rows[row], rows[to] = rows[to], rows[row]
+    # At an end there is nowhere further to go, so the button that leads back is next.
+    next_button = "down" if to == 0 else "up" if to == len(rows) - 1 else match[1]
+    return replace(entry, tiers=tuple(rows)), f"tier-{to}-{next_button}"
+
+
+def filled_in(entry: LadderEntry) -> LadderEntry:
+    """Return the form without its blank rows; slugs that were left empty are made of the labels."""
+    tiers = tuple(replace(row, slug=row.slug or _slug_of(row.label)) for row in entry.tiers if not row.blank)
+    return replace(entry, slug=entry.slug or _slug_of(entry.label), tiers=tiers)
+
+
+def _slug_of(label: str) -> str:
+    return slugify(label)[:MAX_SLUG_LENGTH].strip("-_")
+
+
+def faults_of(entry: LadderEntry) -> Faults:
+    """Return what is wrong with a form that was filled in."""
+    fields, rows = {}, {}
+    if fault := _label_fault(entry.label, "The model"):
+        fields["label"] = fault
+    if fault := _slug_fault(entry.slug, entry.label):
+        fields["slug"] = fault
+    for number, row in enumerate(entry.tiers):
+        earlier = {other.slug for other in entry.tiers[:number]}
+        if fault := _row_fault(row, earlier):
+            rows[number] = fault
+    if len(entry.tiers) < LEAST_TIERS:
+        fields["tiers"] = "A ladder has two tiers at least: sprouts climb from one to the next."
+    return Faults(fields, rows)
+
+
+def _row_fault(row: TierEntry, earlier: set[str]) -> str:
+    if fault := _label_fault(row.label, "A tier"):
+        return fault
+    if fault := _slug_fault(row.slug, row.label):
+        return fault
+    if row.slug in earlier:
+        return f"A tier before this one has the slug {row.slug} as well."
+    if len(row.emoji) > _LONGEST_EMOJI:
+        return "One emoji is enough."
+    return ""
+
+
+def _label_fault(label: str, what: str) -> str:
+    if not label:
+        return f"{what} needs a label, which is what people read."
+    return "" if len(label) <= _LONGEST_LABEL else f"A label has {_LONGEST_LABEL} characters at most."
+
+
+def _slug_fault(slug: str, label: str) -> str:
+    if not slug:
+        return "No slug can be made of this label: give one." if label else ""
+    return "" if is_slug(slug) else f"A slug has {SLUG_WORDS}, {MAX_SLUG_LENGTH} characters at most."
+
+
+def rungs_of(entry: LadderEntry) -> list[Rung]:
+    """Return the tiers of a form without faults."""
+    return [Rung(row.slug, row.label, row.emoji, row.there) for row in entry.tiers]
