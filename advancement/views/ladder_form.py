@@ -66,7 +66,7 @@ def edit_lifecycle(request: HttpRequest, slug: str) -> HttpResponse:
     if model is None:
         raise Http404(f"There is no lifecycle model {slug}.")
     if request.method != "POST":
-        return _form(request, ladder_of(model, model.tiers.all()), model)
+        return _form(request, ladder_of(model, list(model.tiers.all())), model)
     entry = read_ladder(request.POST)
     return _answer(request, LadderEntry(model.slug, entry.label, entry.tiers, entry.known), model)
 
