@@ -88,6 +88,7 @@ class OverrideForm(ReasonForm):
 
     tier = forms.CharField(max_length=100, error_messages={"required": "Choose the tier to move it to."})
     days = forms.ChoiceField(required=False, choices=[*HOLD_CHOICES, NO_HOLD])
+    confirmed = forms.CharField(required=False, max_length=201)
 
     @property
     def hold(self) -> dict[str, Any]:

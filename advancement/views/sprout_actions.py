@@ -9,18 +9,22 @@ from django.shortcuts import redirect
 from advancement.criteria.errors import AdvancementError
 from advancement.forms.sprouts import HoldForm, OverrideForm, ReasonForm
 from advancement.holds import release_holds, set_hold
+from advancement.models import Sprout, Tier
 from advancement.models.runs import RunTrigger
 from advancement.rights import Right
 from advancement.runs.override import override_tier
 from advancement.views.access import allows
-from advancement.views.sprouts import sprout_page
+from advancement.views.sprouts import Demotion, demotion_to, sprout_page
 
 
 @allows(POST=Right.OVERRIDE_TIERS)
 def override(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
-    """Set a sprout's tier by hand."""
+    """Set a sprout's tier by hand; a move down its ladder is asked about first."""
     form = OverrideForm(request.POST)
     if form.is_valid():
+        demotion = _demotion(sprout_id, form.cleaned_data["tier"])
+        if demotion and form.cleaned_data["confirmed"] != demotion.mark:
+            return sprout_page(request, sprout_id, override_form=form, asked=True)
         try:
             run = override_tier(
                 sprout_id,
@@ -36,6 +40,13 @@ def override(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
             messages.success(request, f"The tier is set, by run {run.pk}.")
             return redirect("console:sprout", sprout_id)
     return sprout_page(request, sprout_id, status=422, override_form=form)
+
+
+def _demotion(sprout_id: UUID, tier: str) -> Demotion | None:
+    sprout = Sprout.objects.filter(pk=sprout_id).first()
+    if sprout is None:
+        return None
+    return demotion_to(tier, sprout, list(Tier.objects.filter(lifecycle_model=sprout.lifecycle_model_id)))
 
 
 @allows(POST=Right.HOLD_SPROUTS)

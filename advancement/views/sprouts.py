@@ -88,7 +88,29 @@ def sprout_page(request: HttpRequest, sprout_id: UUID, *, status: int = 200, **r
         **badge_snippet(request, sprout_id),
         **refused,
     }
+    if form := context.get("override_form"):
+        context["demotion"] = demotion_to(str(form["tier"].value() or ""), found, tiers)
     return render(request, "console/sprout.html", context, status=status)
+
+
+@dataclass(frozen=True)
+class Demotion:
+    """A move down a ladder, which a person confirms; `mark` names it in the form."""
+
+    start: Tier
+    end: Tier
+
+    @property
+    def mark(self) -> str:
+        """What the form sends when just this move is confirmed."""
+        return f"{self.start.slug}>{self.end.slug}"
+
+
+def demotion_to(slug: str, sprout: Sprout, tiers: Sequence[Tier]) -> Demotion | None:
+    """Return the move of a sprout to a tier, of those of its model, when it leads down; None otherwise."""
+    by_slug = {tier.slug: tier for tier in tiers}
+    start, end = by_slug.get(sprout.tier), by_slug.get(slug)
+    return Demotion(start, end) if start and end and end.position < start.position else None
 
 
 def _last(request: HttpRequest, sprout_id: UUID, tiers: Sequence[Tier]) -> dict[str, Any]:

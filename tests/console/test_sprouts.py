@@ -82,6 +82,35 @@ def test_an_operator_overrides_a_tier_with_a_reason_and_a_hold() -> None:
     assert Hold.objects.get().until is not None
 
 
+def test_the_override_chooses_no_tier_by_itself_and_does_not_offer_the_present_one() -> None:
+    sprout = make_sprout("sapling")
+    client = operator()
+    page = client.get(reverse("console:sprout", args=[sprout.pk])).text
+    form = page[page.index('id="ov-tier"') : page.index("</select>", page.index('id="ov-tier"'))]
+    assert '<option value="">Choose a tier…</option>' in form
+    assert "required" in form
+    assert "selected" not in form
+    assert 'value="sapling"' not in form
+    refused = _post(client, "override_sprout", sprout, tier="", days="30", reason="Because")
+    assert "Choose the tier to move it to." in refused.text
+
+
+def test_a_move_down_is_asked_about_before_it_is_made() -> None:
+    sprout = make_sprout("sapling")
+    client = operator()
+    wanted = {"tier": "sprout", "days": "30", "reason": "Too early"}
+    asked = _post(client, "override_sprout", sprout, **wanted)
+    assert "This moves it down, from 🌿 Sapling to 🌱 Sprout" in asked.text
+    assert "Too early" in asked.text
+    sprout.refresh_from_db()
+    assert sprout.tier == "sapling"
+    other = _post(client, "override_sprout", sprout, **wanted | {"tier": "seed"}, confirmed="sapling>sprout")
+    assert "from 🌿 Sapling to 🌰 Seed" in other.text
+    _post(client, "override_sprout", sprout, **wanted, confirmed="sapling>sprout")
+    sprout.refresh_from_db()
+    assert sprout.tier == "sprout"
+
+
 def test_an_override_to_where_it_is_is_refused_in_place_and_nothing_typed_is_lost() -> None:
     sprout = make_sprout()
     page = _post(operator(), "override_sprout", sprout, tier="sprout", days="none", reason="Because")

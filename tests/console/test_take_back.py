@@ -82,6 +82,7 @@ def test_an_override_is_undone_by_the_override_that_leads_back() -> None:
     asked = {name: form[name].value() for name in ("tier", "reason", "days")}
     assert (asked["tier"], asked["days"]) == ("sprout", "none")
     assert "stay until they are released" in page.text
+    asked["confirmed"] = page.context["demotion"].mark  # it says that this moves it down
     client.post(reverse("console:override_sprout", args=[sprout.pk]), asked)
     sprout.refresh_from_db()
     assert sprout.tier == "sprout"
