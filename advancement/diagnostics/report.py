@@ -147,7 +147,7 @@ def _schedule() -> Facts:
 def _runs() -> Facts:
     for run in Run.objects.order_by("-pk")[:_LAST_RUNS]:
         dry = ", a dry run" if run.dry_run else ""
-        figures = f"{run.evaluated:,} evaluated, {run.moves_planned:,} planned, {run.advanced:,} moved"
+        figures = f"{run.evaluated:,} evaluated, {run.plan_in_words}, {run.advanced:,} moved"
         why = f": {run.error}" if run.error else ""
         yield (
             f"Run {run.pk}",

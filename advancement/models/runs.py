@@ -60,6 +60,16 @@ _COUNTERS = (
 )
 
 
+def moves_in_words(planned: int, left_out: int) -> str:
+    """Say how many moves a plan has and how many of them a person left out."""
+    said = f"{planned - left_out:,} to make"
+    return f"{said}, {left_out:,} left out by hand" if left_out else said
+
+
+# How the reason ends with which a move that a person took out of a plan stands among the left-outs.
+TAKEN_OUT = "took it out of the plan."
+
+
 class Run(models.Model):
     """One attempt to change tiers: its plan, its progress and its outcome.
 
@@ -180,6 +190,23 @@ class Run(models.Model):
     def __str__(self) -> str:
         return f"run {self.pk}"
 
+    @property
+    def moves_to_make(self) -> int:
+        """How many moves its plan has without those that a person took out of it."""
+        return self.moves_planned - self.moves_struck
+
+    @property
+    def plan_in_words(self) -> str:
+        """Its plan as a count, as in `181 to make, 1 left out by hand`."""
+        return moves_in_words(self.moves_planned, self.moves_struck)
+
+    def moves_dealt_with(self, using: str = "default") -> int:
+        """Return how many of the moves to make were made or skipped so far."""
+        if not (self.moves_struck and self.cursor):
+            return self.cursor
+        # What was taken out left gaps among the positions.
+        return self.moves.using(using).filter(position__lte=self.cursor).count()
+
 
 class Move(models.Model):
     """One line of a run's plan: this sprout, as read at this revision, from this tier to that one."""
@@ -238,7 +265,15 @@ class LeftOut(models.Model):
             one_of("advancement_left_out", "bucket", LeftOutBucket.values),
             not_empty("advancement_left_out", "reason"),
         ]
-        indexes = [models.Index(fields=["run", "bucket"], name="advancement_left_out_of_run")]
+        indexes = [
+            models.Index(fields=["run", "bucket"], name="advancement_left_out_of_run"),
+            # Serves what a sprout was left out of by hand; the others of a run are many.
+            models.Index(
+                fields=["sprout_id"],
+                name="advancement_left_out_by_hand",
+                condition=models.Q(bucket__in=["skipped", "excluded"]),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.sprout_id}: {self.bucket}"

@@ -133,7 +133,7 @@ def _rolled_back(run: Run, summary: Mapping[str, Any]) -> tuple[str, list[str]]:
 
 def _failed(run: Run, summary: Mapping[str, Any]) -> tuple[str, list[str]]:
     done = (
-        f"{run.cursor:,} of {run.moves_planned:,} moves were dealt with and stay."
+        f"{run.moves_dealt_with():,} of {run.moves_to_make:,} moves were dealt with and stay."
         if run.planned_at
         else "Nothing moved."
     )

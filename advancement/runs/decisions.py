@@ -16,7 +16,7 @@ from advancement.database.limits import limit_idling, limit_waiting
 from advancement.database.locks import lock_refused
 from advancement.database.statements import Fragment
 from advancement.models import Move, Run
-from advancement.models.runs import LeftOutBucket, RunKind, RunLogLevel, RunStatus
+from advancement.models.runs import TAKEN_OUT, LeftOutBucket, RunKind, RunLogLevel, RunStatus
 from advancement.notifications.outbox import announce
 from advancement.runs.guardrails import limits_exceeded
 from advancement.runs.lease import UNFINISHED
@@ -138,7 +138,11 @@ def _cancel(run_id: int, by: str, using: str) -> None:
             finished_at=database_now(using),
             **counts_of(run_id, using),
         )
-        done = f", {run.cursor:,} of {run.moves_planned:,} moves dealt with" if run.cursor else ""
+        done = (
+            f", {run.moves_dealt_with(using):,} of {run.moves_to_make:,} moves dealt with"
+            if run.cursor
+            else ""
+        )
         note(run_id, f"{by} cancelled it{done}.", level=RunLogLevel.WARNING, using=using)
 
 
@@ -221,7 +225,7 @@ def confirm_rollback(
 
 
 def _less_struck(run: Run) -> str:
-    return f", {run.moves_struck:,} of {run.moves_planned:,} moves taken out" if run.moves_struck else ""
+    return f", {run.plan_in_words}" if run.moves_struck else ""
 
 
 def _check_confirmable(run: Run, digest: str) -> None:
@@ -286,7 +290,7 @@ def _drop_struck(run: Run, by: str, using: str) -> None:
             {
                 **struck.constants,
                 "bucket": LeftOutBucket.EXCLUDED if rollback else LeftOutBucket.SKIPPED,
-                "reason": f"{by} took it out of the plan.",
+                "reason": f"{by} {TAKEN_OUT}",
             },
         )
     deleted = moves.delete()[0]

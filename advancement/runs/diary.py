@@ -31,6 +31,8 @@ class Diary:
         self._batches: Batches | None = None
         # What the batches came to: of earlier tries, and in all.
         self._before = self._figures = (0, 0)
+        # The moves to make, and how many of them were dealt with when the first try began.
+        self._to_make = self._dealt_with = 0
 
     def say(self, text: str, level: RunLogLevel = RunLogLevel.INFO) -> None:
         """Write a line, after those that could not be written before."""
@@ -61,14 +63,16 @@ class Diary:
             self._before = self._figures
             return
         self._batches = Batches(_MADE[RunKind(run.kind)])
-        left = run.moves_planned - (run.cursor or run.moves_struck)
+        self._to_make, self._dealt_with = run.moves_to_make, run.moves_dealt_with(self._using)
+        left = self._to_make - self._dealt_with
         begun = f" from move {run.cursor + 1:,} on" if run.cursor else ""
         self.say(f"Applies{begun}: {left:,} to deal with, up to {run.batch_size:,} in a transaction.")
 
     def batch(self, moved: int, skipped: int, done: int, total: int) -> None:
         """A batch was committed; the figures are those of all batches of this try."""
         self._figures = (self._before[0] + moved, self._before[1] + skipped)
-        if self._batches and (text := self._batches.after(*self._figures, done, total)):
+        dealt_with = self._to_make if done >= total else self._dealt_with + sum(self._figures)
+        if self._batches and (text := self._batches.after(*self._figures, dealt_with, self._to_make)):
             self.say(text)
 
     def retries(self, error: Error, delay: int) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 
 from advancement.models import AdvancementEvent, LeftOut, Move, RuleVersion, Run, Sprout
-from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
+from advancement.models.runs import TAKEN_OUT, LeftOutBucket, RunKind, RunStatus
 from advancement.remembered import MANY, remembered
 from advancement.runs.review import under_review
 from advancement.runs.standing import Standing, counted_skipped, unfinished
@@ -32,6 +32,14 @@ BUCKET_WORDS: Final = {
     LeftOutBucket.TIER_GONE: "Tier gone",
     LeftOutBucket.EXCLUDED: "Excluded",
 }
+LEFT_OUT_BY_HAND: Final = "Left out by hand"
+
+
+def bucket_words(bucket: str, reason: str = "") -> str:
+    """Say what became of a left-out; one that a person took out of a plan is told from what was skipped."""
+    if reason.endswith(TAKEN_OUT):
+        return LEFT_OUT_BY_HAND
+    return BUCKET_WORDS[LeftOutBucket(bucket)]
 
 
 @dataclass(frozen=True)
@@ -71,8 +79,8 @@ class Reason:
 
     @property
     def words(self) -> str:
-        """The bucket in words."""
-        return BUCKET_WORDS[LeftOutBucket(self.bucket)]
+        """The bucket in words; what a person took out of a plan is called so in every kind of run."""
+        return bucket_words(self.bucket, self.reason)
 
 
 def moves_of(
@@ -178,7 +186,7 @@ def tally_of(run: Run, standing: Standing, *, struck: int = 0, using: str = "def
     by_hand = struck or run.moves_struck
     return [
         *moves,
-        Counted("Left out by hand", by_hand),
+        Counted(LEFT_OUT_BY_HAND, by_hand),
         Counted("Skipped: changed since the plan", standing.skipped, LeftOutBucket.SKIPPED),
         Counted("No rule matches", run.no_match),
         Counted("On hold", run.held, LeftOutBucket.HELD),

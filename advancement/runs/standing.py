@@ -56,12 +56,9 @@ def unfinished(run: Run) -> bool:
 
 def standing_of(run: Run, *, using: str = "default") -> Standing:
     """Return how far a run has got."""
-    done = run.cursor
-    if run.moves_struck and run.cursor:  # what was struck left gaps among the positions
-        done = run.moves.using(using).filter(position__lte=run.cursor).count()
     return Standing(
-        done=done,
-        total=run.moves_planned - run.moves_struck,
+        done=run.moves_dealt_with(using),
+        total=run.moves_to_make,
         skipped=counted_skipped(run, using),
         rate=_rate(run, using) if run.status == RunStatus.APPLYING else None,
         batch=min(run.cursor // run.batch_size + 1, _batches(run)),

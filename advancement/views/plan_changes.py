@@ -7,9 +7,8 @@ from django.shortcuts import render
 
 from advancement.apply.skipped import changed_moves, changed_since_planned
 from advancement.models import LeftOut
-from advancement.models.runs import LeftOutBucket
 from advancement.rights import Right
-from advancement.runs.planned import BUCKET_WORDS, titles_of
+from advancement.runs.planned import BUCKET_WORDS, bucket_words, titles_of
 from advancement.runs.review import under_review
 from advancement.views.access import allows
 from advancement.views.addresses import query_of, whole_number
@@ -60,14 +59,16 @@ def left_out(request: HttpRequest, run_id: int) -> HttpResponse:
     context = {
         "run": run,
         "title": f"Left out of run {run_id}",
-        "rows": [(row, *titles.get(row.sprout_id, (None, ""))) for row in page.rows],
+        "rows": [
+            (row, bucket_words(row.bucket, row.reason), *titles.get(row.sprout_id, (None, "")))
+            for row in page.rows
+        ],
         "page": page,
         "count": count,
         "more": more,
         "bucket": bucket,
         "reason": reason,
         "buckets": [(value.value, words) for value, words in BUCKET_WORDS.items()],
-        "words": {bucket.value: BUCKET_WORDS[bucket] for bucket in LeftOutBucket},
         "query": query_of({"bucket": bucket, "reason": reason}),
     }
     return render(request, "console/left_out.html", context)

@@ -6,7 +6,7 @@ from typing import Final
 
 from advancement.criteria.wording import age_words
 from advancement.models import Run, Seal, SignalRefresh
-from advancement.models.runs import RunKind, RunStatus, RunTrigger
+from advancement.models.runs import RunKind, RunStatus, RunTrigger, moves_in_words
 from advancement.runs.standing import Standing
 
 DONE, NOW, STOPPED, COMES = "done", "now", "stopped", ""
@@ -55,7 +55,7 @@ def _phases(
         yield Phase(
             "Signals", NOW if refreshing else DONE if planned else _unplanned(run), _signals(run, refresh)
         )
-    yield Phase("Plan", DONE if planned else _unplanned(run), _plan(run))
+    yield Phase("Plan", DONE if planned else _unplanned(run), _plan(run, struck))
     yield _review(run, standing, struck)
     yield _apply(run, standing, struck)
     if not run.dry_run:
@@ -78,24 +78,24 @@ def _signals(run: Run, refresh: SignalRefresh | None) -> str:
     return "fresh" if age.total_seconds() < 60 else f"{age_words(age)} old"
 
 
-def _plan(run: Run) -> str:
+def _plan(run: Run, struck: int) -> str:
     if run.planned_at is None:
         return (
             "judges every candidate" if run.kind == RunKind.ADVANCEMENT else "looks at every event in scope"
         )
-    return f"{run.evaluated:,} evaluated, {run.moves_planned:,} planned"
+    return f"{run.evaluated:,} evaluated, {moves_in_words(run.moves_planned, struck or run.moves_struck)}"
 
 
 def _review(run: Run, standing: Standing, struck: int) -> Phase:
     waits = run.status == RunStatus.HELD or (run.dry_run and run.status == RunStatus.PLANNED)
     if waits:
-        so_far = f"{struck:,} left out, " if struck else ""
+        so_far = f"{struck:,} left out by hand, " if struck else ""
         stands = "waits for a decision" if run.status == RunStatus.HELD else "nothing is applied"
         return Phase("Review", NOW, so_far + stands)
     if run.status == RunStatus.DISCARDED and not run.cursor:
         return Phase("Review", STOPPED, f"discarded by {run.decided_by}")
     if run.decided_at and run.status != RunStatus.CANCELLED:
-        taken_out = f"{run.moves_struck:,} left out, " if run.moves_struck else ""
+        taken_out = f"{run.moves_struck:,} left out by hand, " if run.moves_struck else ""
         return Phase("Review", DONE, f"{taken_out}{standing.total:,} to apply")
     if run.planned_at is None:
         return Phase("Review", COMES, "by a person" if run.dry_run else "guardrails")

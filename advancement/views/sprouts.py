@@ -16,7 +16,17 @@ from advancement.badges import tier_badges
 from advancement.criteria.signals import SIGNALS, Period, Signal
 from advancement.evaluation.explain import Explanation, explain
 from advancement.forms.sprouts import HOLD_CHOICES, NO_HOLD, OverrideForm, SproutFilter
-from advancement.models import AdvancementEvent, Hold, Run, SignalAggregation, SignalRefresh, Sprout, Tier
+from advancement.models import (
+    AdvancementEvent,
+    Hold,
+    LeftOut,
+    Run,
+    SignalAggregation,
+    SignalRefresh,
+    Sprout,
+    Tier,
+)
+from advancement.models.runs import TAKEN_OUT, LeftOutBucket
 from advancement.rights import Right
 from advancement.rollback.last import last_standing
 from advancement.rollback.reversals import fates_of
@@ -166,12 +176,13 @@ def _distance(explanation: Explanation, tier: str) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a sprout's history: an event, a hold set or released, or its creation."""
+    """One line of a sprout's history: an event, a hold set or released, a plan without it, its creation."""
 
     at: datetime
     event: AdvancementEvent | None = None
     hold: Hold | None = None
     released: bool = False
+    left_out: LeftOut | None = None
 
 
 def _holds(sprout: Sprout) -> "QuerySet[Hold]":
@@ -181,7 +192,7 @@ def _holds(sprout: Sprout) -> "QuerySet[Hold]":
 def _timeline(
     events: Sequence[AdvancementEvent], holds: "QuerySet[Hold]", newest: bool, oldest: bool, sprout: Sprout
 ) -> Iterator[Entry]:
-    """Yield what happened, newest first; holds stand on the page of the events around them."""
+    """Yield what happened, newest first; what is no event stands on the page of the events around it."""
     entries = [Entry(event.timestamp, event=event) for event in events]
     start = None if oldest or not events else events[-1].timestamp
     end = None if newest or not events else events[0].timestamp
@@ -189,9 +200,20 @@ def _timeline(
         for at, released in ((hold.set_at, False), (hold.released_at, True)):
             if at and (start is None or at >= start) and (end is None or at <= end):
                 entries.append(Entry(at, hold=hold, released=released))
+    for left_out in _left_out_by_hand(sprout):
+        at = left_out.run.decided_at
+        if at and (start is None or at >= start) and (end is None or at <= end):
+            entries.append(Entry(at, left_out=left_out))
     if oldest:
         entries.append(Entry(sprout.created_at))
     yield from sorted(entries, key=lambda entry: entry.at, reverse=True)
+
+
+def _left_out_by_hand(sprout: Sprout) -> "QuerySet[LeftOut]":
+    """Return the newest of the plans that a person took a sprout out of."""
+    by_hand = LeftOut.objects.filter(sprout_id=sprout.pk, reason__endswith=TAKEN_OUT)
+    found = by_hand.filter(bucket__in=[LeftOutBucket.SKIPPED, LeftOutBucket.EXCLUDED])
+    return found.select_related("run").order_by("-pk")[:_TIMELINE]
 
 
 def _signals(sprout: Sprout) -> Iterator[tuple[str, list[float | None]]]:

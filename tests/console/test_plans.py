@@ -324,6 +324,33 @@ def test_a_plan_is_applied_as_it_was_reviewed(run: Run) -> None:
     assert_ledger_holds()
 
 
+def test_what_is_left_out_by_hand_has_one_name_and_one_count_in_every_place(run: Run, settings: Any) -> None:
+    settings.ADVANCEMENT_BATCH_SIZE = 2
+    Run.objects.filter(pk=run.pk).update(batch_size=2)
+    set_struck(run.pk, moves_of(run, title="ash"), struck=True)
+    apply_plan(run.pk, revision=1, by="otto")
+    work_off()
+    client = operator()
+    page = words(client.get(at("run", run.pk)))
+    assert "8 evaluated, 4 to make, 1 left out by hand" in page
+    assert "Left out by hand otto took it out of the plan. 1" in page
+    assert "Skipped otto" not in page
+    assert "planned, " not in page
+    assert "4 of 4 moves dealt with" in page
+    assert "4 of 4 dealt with." in page
+    assert " of 5 dealt with" not in page
+    listed = words(client.get(at("runs")))
+    assert "4 1 left out by hand" in listed
+    assert "4 to make, 1 left out by hand, 4 moved" in client.get(at("diagnostics")).text
+    assert "Left out by hand otto took it out" in words(client.get(at("left_out", run.pk)))
+    sprout = Sprout.objects.get(title="trees/ash.md")
+    timeline = words(client.get(at("sprout", sprout.pk)))
+    assert "Left out by hand" in timeline
+    assert f"of Run {run.pk}: otto took it out of the plan." in timeline
+    other = Sprout.objects.get(title="trees/oak.md")
+    assert "Left out by hand" not in words(client.get(at("sprout", other.pk)))
+
+
 def test_a_review_that_changed_meanwhile_is_not_applied_and_says_how(run: Run) -> None:
     set_struck(run.pk, moves_of(run, rule="cited"), struck=True)
     page = operator().post(at("apply_plan", run.pk), {"revision": 0, "struck_seen": 0}, follow=True).text
@@ -385,7 +412,7 @@ def test_a_plan_with_moves_left_out_counts_those_that_are_left_everywhere(run: R
     set_struck(run.pk, moves_of(run, title="elm"), struck=True)
     page = words(client.get(at("run", run.pk)))
     assert "4 moves, 1 left out by hand" in page
-    assert "1 left out, waits for a decision" in page
+    assert "1 left out by hand, waits for a decision" in page
     assert f"Run {run.pk} is held: 4 moves planned" in words(client.get(at("runs")))
     assert "4 moves planned, none applied" in words(client.get(at("dashboard")))
 

@@ -33,7 +33,7 @@ def test_the_last_runs_are_listed_with_their_outcome() -> None:
     run = finished_run()
     said = facts("Last runs")[f"Run {run.pk}"]
     assert "advancement by command" in said
-    assert "succeeded, 1 evaluated, 1 planned, 1 moved" in said
+    assert "succeeded, 1 evaluated, 1 to make, 1 moved" in said
     Run.objects.update(error="on\ntwo lines")
     assert facts("Last runs")[f"Run {run.pk}"].endswith(": on two lines")
 

@@ -109,7 +109,7 @@ def test_decisions_are_told_with_who_and_why(settings: Any) -> None:
     assert levels(run)[-1] == "warning"
     assert said(run)[-1].startswith("Held, nothing was applied. It would move 3 sprouts")
     approve(run.pk, by="grace", reason="as announced", only=[run.moves.first().sprout_id])
-    assert said(run)[-1] == "grace approved it, 2 of 3 moves taken out: as announced"
+    assert said(run)[-1] == "grace approved it, 1 to make, 2 left out by hand: as announced"
     discard(other.pk, by="grace", reason="too many")
     assert said(other)[-2:] == ["grace discarded it: too many", "Sealed: seal 1 over 0 events."]
     waiting = start_run(RunRequest(), trigger=RunTrigger.CONSOLE, leased=False)

@@ -82,7 +82,7 @@ def _changed(run_id: int) -> dict[str, int]:
 def _discarded(run: Run) -> str:
     said = f"Run {run.pk} is discarded; nothing moved."
     if run.cursor:
-        done = f"{run.cursor:,} of {run.moves_planned:,} moves"
+        done = f"{run.moves_dealt_with():,} of {run.moves_to_make:,} moves"
         said = f"Run {run.pk} is discarded; {done} had been dealt with and stay."
     if run.logical_date:
         said += f" It keeps its date, {run.logical_date}; run_advancement does an extra run."

@@ -128,6 +128,6 @@ def _time(value: datetime | timedelta | None, now: datetime) -> datetime | None:
 def _failure(run: Run) -> str:
     done = "Nothing moved"
     if run.planned_at:
-        done = f"{run.cursor:,} of {run.moves_planned:,} moves were dealt with and stay"
+        done = f"{run.moves_dealt_with():,} of {run.moves_to_make:,} moves were dealt with and stay"
     reason = run.error.rstrip(".")
     return f"Run {run.pk} failed: {reason}. {done}; when it is resumed, it goes on from there."

@@ -130,7 +130,7 @@ def _failure(run: Run) -> str:
             f"decide_run {run.pk} --approve or --discard, and --reason."
         )
     done = (
-        f"{run.cursor:,} of {run.moves_planned:,} moves were dealt with and stay"
+        f"{run.moves_dealt_with():,} of {run.moves_to_make:,} moves were dealt with and stay"
         if run.planned_at
         else "nothing moved"
     )

@@ -46,7 +46,7 @@ def _outcome(request: HttpRequest, run: Run, several_steps: bool) -> dict[str, A
     named = request.GET.get("bucket", REVERTED)
     bucket = named if any(b.slug == named for b in buckets) else REVERTED
     undone = list(run.undone_by.filter(dry_run=False).order_by("id"))
-    dropped = run.moves_planned - run.moves_struck - reverted - counts.get(LeftOutBucket.SKIPPED, 0)
+    dropped = run.moves_to_make - reverted - counts.get(LeftOutBucket.SKIPPED, 0)
     return {
         "reverted": reverted,
         "several_steps": several_steps,
