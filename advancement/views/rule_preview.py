@@ -143,8 +143,10 @@ def rows_of(
 
 
 def _in_active(criterion: CriterionDefinition, active: RuleVersion) -> str:
-    """Say what the active version asks of the same signal and period."""
+    """Say what the active version asks of the same signal and period, where it is something else."""
     same = [c for c in active.definition.criteria if key_of(c) == key_of(criterion)]
+    if same == [criterion]:
+        return ""
     asks = " and ".join(f"{SYMBOLS[c.operator]}\u00a0{format_number(c.threshold)}" for c in same)
     return f"Version {active.number}: {asks or 'not in the rule'}."
 
