@@ -22,7 +22,8 @@ from advancement.forms.choices import OPERATORS, PERIODS, Choice, suggested_slug
 from advancement.forms.rules import CriterionEntry, Fault, Reading, RuleEntry, read_rule
 from advancement.models import RuleVersion, SignalRefresh
 from advancement.rights import Right
-from advancement.rulebook import RulesRefused, current_rules, lifecycles
+from advancement.rulebook.errors import RulesRefused
+from advancement.rulebook.reading import current_rules, lifecycles
 from advancement.runs.guardrails import LEAST_CANDIDATES
 from advancement.views.access import allows
 from advancement.views.histograms import draw
