@@ -195,8 +195,8 @@ def test_archiving_says_what_stays_and_takes_the_rule_out_of_use() -> None:
     assert rule().archived_at is None
     assert client.post(ARCHIVE)["Location"] == "/rules/"
     assert (bool(rule().archived_at), rule().archived_by) == (True, "operator")
-    assert "by operator" in words(client.get("/rules/a-rule/"))
     assert "Its versions and events stay." in words(client.get("/rules/"))
+    assert "by operator" in words(client.get("/rules/a-rule/"))
     assert AdvancementEvent.objects.filter(rule_id="a-rule").count() == 1
     assert "is archived already" in words(client.get(ARCHIVE, follow=True))
 
