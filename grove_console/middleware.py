@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import BadRequest
@@ -63,22 +64,27 @@ class KeepPrivate:
         return response
 
 
-class NoDatabase:
-    """Answers with a page of its own when the database is busy for too long or not there."""
+class ErrorPages:
+    """Says what is not there, or that the database is not, in the console's look; under DEBUG, too."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Do nothing before the page."""
-        return self._get_response(request)
+        """Answer for an address that no page has."""
+        response = self._get_response(request)
+        if response.status_code == HTTPStatus.NOT_FOUND and request.resolver_match is None:
+            return not_found(request, Http404())
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer for the page that failed."""
-        if not isinstance(error, OperationalError | InterfaceError):
-            return None
-        _log.error("%s: the database failed: %s", request.path, str(error).strip())
-        return no_database(error)
+        if isinstance(error, Http404):
+            return not_found(request, error)
+        if isinstance(error, OperationalError | InterfaceError):
+            _log.error("%s: the database failed: %s", request.path, str(error).strip())
+            return no_database(error)
+        return None
 
 
 class LocalTime:

@@ -134,7 +134,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "grove_console.middleware.LocalTime",
-    "grove_console.middleware.NoDatabase",
+    "grove_console.middleware.ErrorPages",
 ]
 ROOT_URLCONF = "grove_console.urls"
 WSGI_APPLICATION = "grove_console.wsgi.application"

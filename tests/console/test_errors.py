@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -28,7 +29,12 @@ def viewer(client: Client) -> Client:
     return client
 
 
-def test_an_address_without_a_page_says_so_within_the_console(viewer: Client) -> None:
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_address_without_a_page_says_so_within_the_console(
+    debug: bool, viewer: Client, settings: Settings
+) -> None:
+    settings.DEBUG = debug
+    assert "There is no sprout" in viewer.get(reverse("console:sprout", args=[UUID(int=7)])).text
     page = viewer.get("/no-such-page/")
     assert page.status_code == 404
     assert "Not found" in page.text
