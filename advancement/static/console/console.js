@@ -71,6 +71,8 @@
   const palette = document.getElementById("palette");
   palette?.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    // Browsers would only empty the box.
+    if (event.key === "Escape") { event.preventDefault(); palette.close(); return; }
     const box = palette.querySelector("input[type=search]");
     const list = palette.querySelector(".hits");
     const hits = list ? [...list.querySelectorAll("a")] : [];
