@@ -9,7 +9,7 @@ from django.db import transaction
 from advancement.criteria.errors import AdvancementError
 from advancement.criteria.wording import join_words, quoted
 from advancement.models import LifecycleModel, Sprout, Tier
-from advancement.rulebook import active_versions
+from advancement.rulebook.reading import active_versions
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from advancement.forms.ladders import (
 from advancement.ladders import add_ladder, change_ladder
 from advancement.models import LifecycleModel
 from advancement.rights import Right
-from advancement.rulebook import active_versions
+from advancement.rulebook.reading import active_versions
 from advancement.views.access import allows
 from advancement.views.lifecycles import TO_ADD, TO_CHANGE, Use, count_sprouts, use_of
 

@@ -14,7 +14,7 @@ from advancement.ladders import EXAMPLES, load_ladder
 from advancement.models import LifecycleModel, RuleVersion, Sprout, Tier
 from advancement.remembered import counted_lately
 from advancement.rights import Right
-from advancement.rulebook import active_versions
+from advancement.rulebook.reading import active_versions
 from advancement.views.access import allows, may
 
 # What it takes to add a model and to change its ladder, besides the right to edit lifecycle models.

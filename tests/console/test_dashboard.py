@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from advancement.database.clock import database_now
 from advancement.models import DailyCount, Run
-from advancement.rulebook import save_draft
+from advancement.rulebook.drafts import save_draft
 from tests.console.people import approver, operator, viewer
 from tests.criteria.cast import make_rule
 from tests.factories import add_rule, finished_run, make_sprout
