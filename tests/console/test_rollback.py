@@ -828,6 +828,32 @@ def test_the_result_tells_what_was_done_and_leads_on(operator: Client, viewer: C
     assert banner(viewer.get(address(plan))) == "3 sprouts rolled back Too early."
 
 
+def test_a_rollback_that_came_too_late_says_that_it_did_nothing_and_who_was_first(operator: Client) -> None:
+    advanced(3)
+    first, second = reviewed(operator, rule="a-rule"), reviewed(operator, rule="a-rule")
+    for plan in (first, second):
+        confirm(operator, plan)
+    work_off()
+    assert banner(operator.get(address(first))) == "3 sprouts rolled back Too early. Undo…"
+    page = operator.get(address(second))
+    assert "None of the 3 confirmed sprouts were rolled back" in banner(page)
+    assert f"3 were taken back by Rollback {first.pk} meanwhile." in banner(page)
+    assert "banner-ok" not in page.text
+    run = operator.get(reverse("console:run", args=(second.pk,)))
+    assert "Took back less than was confirmed: 0 taken back, 3 skipped" in words(run)
+
+
+def test_a_rollback_that_did_a_part_says_how_much_and_why_not_the_rest(operator: Client) -> None:
+    _, sprouts = advanced(3)
+    plan = reviewed(operator, rule="a-rule")
+    confirm(operator, plan)
+    override(sprouts[0], "tree")
+    work_off()
+    said = banner(operator.get(address(plan)))
+    assert "Only 2 of the 3 confirmed sprouts were rolled back" in said
+    assert "1 was left alone: " in said
+
+
 def test_an_undo_is_reviewed_and_confirmed_and_leaves_the_rule_off(operator: Client) -> None:
     _, sprouts = advanced(3)
     plan = reviewed(operator, rule="a-rule")

@@ -1,8 +1,9 @@
 """What became of a rollback: what was taken back, what was not and why, what can be done next."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 
 from advancement.models import AdvancementEvent, Hold, Run
@@ -49,6 +50,7 @@ def _outcome(request: HttpRequest, run: Run, several_steps: bool) -> dict[str, A
     dropped = run.moves_to_make - reverted - counts.get(LeftOutBucket.SKIPPED, 0)
     return {
         "reverted": reverted,
+        "shortfall": _shortfall(run, reverted),
         "several_steps": several_steps,
         "not_reached": max(dropped, 0),
         "skips": _skips(run) if counts.get(LeftOutBucket.SKIPPED) else [],
@@ -63,6 +65,32 @@ def _outcome(request: HttpRequest, run: Run, several_steps: bool) -> dict[str, A
         "page": listing(run, bucket, request),
         "term": search_term(request),
     }
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """What a rollback did not take back of what was confirmed: by the run that came first, else by reason."""
+
+    confirmed: int
+    meanwhile: list[tuple[Run | None, int]]
+    reasons: list[tuple[str, int]]
+
+
+def _shortfall(run: Run, reverted: int) -> Shortfall | None:
+    """Return why a rollback that has ended took back less than was confirmed; None when it did not."""
+    if run.status != RunStatus.SUCCEEDED or reverted >= run.moves_to_make:
+        return None
+    skipped = run.left_out.filter(bucket=LeftOutBucket.SKIPPED).order_by()
+    reversal = AdvancementEvent.objects.filter(reverses=OuterRef("event_id"))
+    first = skipped.annotate(by=Subquery(reversal.values("run_id"))).exclude(by=None).values_list("by")
+    counts = dict(first.annotate(n=Count("pk")).order_by("-n").values_list("by", "n")[:_REASONS_SHOWN])
+    runs = Run.objects.in_bulk(counts)
+    others = skipped.exclude(Exists(reversal)).values_list("reason").annotate(n=Count("pk"))
+    return Shortfall(
+        confirmed=run.moves_to_make,
+        meanwhile=[(runs.get(key), count) for key, count in counts.items()],
+        reasons=list(others.order_by("-n", "reason").values_list("reason", "n")[:_REASONS_SHOWN]),
+    )
 
 
 _UNDOABLE = (RunStatus.SUCCEEDED, RunStatus.CANCELLED, RunStatus.DISCARDED)
