@@ -9,7 +9,7 @@ from uuid import UUID
 from django.urls import reverse
 from django.utils import timezone
 
-from advancement.criteria.wording import format_number
+from advancement.criteria.wording import format_number, isolated
 from advancement.models import AdvancementEvent, AdvancementRule, Run, Sprout
 from advancement.models.events import AdvancementEventType
 from advancement.rollback.changes import Change, Changes
@@ -39,7 +39,7 @@ def titles(rules: Mapping[str, AdvancementRule]) -> dict[str, str]:
 def title_of(sprout_id: UUID) -> str:
     """Return the title of a sprout; one that was deleted is named by its id."""
     title = Sprout.objects.filter(pk=sprout_id).values_list("title", flat=True).first()
-    return f"“{title}”" if title is not None else f"sprout {sprout_id}"
+    return f"“{isolated(title)}”" if title is not None else f"sprout {sprout_id}"
 
 
 def scope_words(run: Run, names: Mapping[str, str]) -> str:
