@@ -435,7 +435,7 @@ def test_a_plan_is_discarded_with_a_reason(run: Run) -> None:
     client = operator()
     client.post(at("drop_run", run.pk), {"reason": "the rule is wrong"})
     page = client.get(at("plan", run.pk)).text
-    assert "Discarded by otto: nothing moved" in page
+    assert "Discarded by <bdi>otto</bdi>: nothing moved" in page
     assert "the rule is wrong" in page
     assert "not made" in page
 

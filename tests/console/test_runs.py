@@ -378,7 +378,7 @@ def test_a_failed_run_is_discarded_with_a_reason(grove: None) -> None:
     run.refresh_from_db()
     assert (run.status, run.decided_by, run.decision_reason) == ("discarded", "otto", "not worth it")
     page = client.get(at("run", run.pk)).text
-    assert "Discarded by otto." in page
+    assert "Discarded by <bdi>otto</bdi>." in page
     assert "Nothing moved." in page
 
 
@@ -390,7 +390,7 @@ def test_a_run_is_cancelled_after_a_question(grove: None) -> None:
     assert run.status == "planning"
     page = client.post(at("cancel_run", run.pk), follow=True).text
     assert f"Run {run.pk} is cancelled." in page
-    assert "Cancelled by otto." in page
+    assert "Cancelled by <bdi>otto</bdi>." in page
     again = client.post(at("cancel_run", run.pk), follow=True).text
     assert "there is nothing to cancel" in again
 
