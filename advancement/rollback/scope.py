@@ -103,10 +103,19 @@ class Counted:
 
 
 def count_standing(events: "QuerySet[AdvancementEvent]", most: int) -> Counted:
-    """Count which of the events stand and which were taken back, of so many at most."""
+    """Count which of the events in a scope stand and which are taken back, looking at so many at most.
+
+    One that was restored is neither: the event that stands for it since is counted.
+    """
     reversal = AdvancementEvent.objects.filter(reverses=OuterRef("pk"))
-    looked_at = events.order_by().annotate(reversed=Exists(reversal)).values("pk", "reversed")[: most + 1]
-    counts = looked_at.aggregate(all=Count("pk"), back=Count("pk", filter=Q(reversed=True)))
-    more = counts["all"] > most
-    # The one beyond the limit only says that there are more.
-    return Counted(min(counts["all"] - counts["back"], most), counts["back"], more)
+    restoring = AdvancementEvent.objects.filter(reverses__reverses=OuterRef("pk"))
+    looked_at = events.order_by().annotate(turned=Exists(reversal), restored=Exists(restoring))
+    counts = looked_at.values("pk", "turned", "restored")[: most + 1].aggregate(
+        all=Count("pk"),
+        standing=Count("pk", filter=Q(turned=False)),
+        back=Count("pk", filter=Q(turned=True, restored=False)),
+    )
+    standing, more = counts["standing"], counts["all"] > most
+    if more and standing < counts["all"]:  # there may be others behind those that were taken back
+        standing = events.order_by().filter(~Exists(reversal))[: most + 1].count()
+    return Counted(min(standing, most), min(counts["back"], most), more)

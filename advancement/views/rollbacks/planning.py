@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from advancement.criteria.errors import AdvancementError
 from advancement.models import Move, Run, Sprout
 from advancement.models.runs import RunStatus, RunTrigger
-from advancement.rollback.scope import RollbackRequest, events_to_judge
+from advancement.rollback.scope import RollbackRequest, events_in_scope
 from advancement.runs.decisions import discard
 from advancement.runs.review import set_struck
 from advancement.runs.start import start_rollback
@@ -37,7 +37,7 @@ def plan_again(run: Run, *, unwind: bool, reason: str, by: str) -> Run:
     Raise AdvancementError when the new one cannot be started, or when more is excluded than can be handed
     on to it.
     """
-    _, large = count_up_to(events_to_judge(run), MOST_AT_ONCE)
+    _, large = count_up_to(events_in_scope(run), MOST_AT_ONCE)
     struck = Move.objects.filter(run=run.pk, struck=True, step=1).order_by()
     new = make_plan(
         RollbackRequest(

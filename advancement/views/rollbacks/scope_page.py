@@ -15,7 +15,7 @@ from advancement.criteria.errors import AdvancementError
 from advancement.models import AdvancementEvent, AdvancementRule, Run
 from advancement.models.runs import RunKind
 from advancement.rights import Right
-from advancement.rollback.scope import RollbackRequest, count_standing, events_to_judge
+from advancement.rollback.scope import RollbackRequest, count_standing, events_in_scope
 from advancement.views.access import allows
 from advancement.views.paging import MOST_COUNTED
 from advancement.views.rollbacks.planning import MOST_AT_ONCE, make_plan, replace
@@ -48,7 +48,7 @@ def scope(request: HttpRequest) -> HttpResponse:
         return render(request, template, _context(form))
     if form.scope is None:
         return render(request, "console/rollback_scope.html", _context(form), status=422)
-    counted = count_standing(events_to_judge(form.scope.as_run()), MOST_AT_ONCE)
+    counted = count_standing(events_in_scope(form.scope.as_run()), MOST_AT_ONCE)
     if counted.nothing:
         return redirect(_again(form))
     return _plan(request, form, form.scope, large=counted.more)
@@ -110,7 +110,7 @@ def _counted(scope: Scope) -> dict[str, Any]:
     """Return how many events in scope can be taken back and how many were; without any, a wider scope."""
     run = scope.as_run()
     names = titles(rules_by_slug([scope.rule]))
-    counted = count_standing(events_to_judge(run), MOST_COUNTED)
+    counted = count_standing(events_in_scope(run), MOST_COUNTED)
     found: dict[str, Any] = {"counted": counted, "words": scope_words(run, names), "step": 1}
     if counted.nothing:
         found["wider"] = [wide for wide in _wider(scope, names) if not wide["counted"].nothing]
@@ -129,7 +129,7 @@ def _wider(scope: Scope, names: dict[str, str]) -> list[dict[str, Any]]:
     found = []
     for name, wide in choices:
         run = wide.as_run()
-        counted = count_standing(events_to_judge(run), MOST_COUNTED)
+        counted = count_standing(events_in_scope(run), MOST_COUNTED)
         words = (
             scope_words(run, names) if name != EVERYTHING else f"{scope_words(run, names)}, whenever it was"
         )
