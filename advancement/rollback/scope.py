@@ -90,16 +90,20 @@ def events_to_judge(run: Run, using: str = "default") -> "QuerySet[AdvancementEv
 
 @dataclass(frozen=True)
 class Counted:
-    """How many of some events stand, and how many are taken back; `more` when not all were looked at."""
+    """How many of some events stand, or `more` than that; how many are taken back of those looked at.
+
+    `whole` says that all of them were looked at.
+    """
 
     standing: int
-    taken_back: int
     more: bool
+    taken_back: int
+    whole: bool
 
     @property
     def nothing(self) -> bool:
         """Whether none of them can be taken back any more."""
-        return not self.standing and not self.more
+        return not self.standing
 
 
 def count_standing(events: "QuerySet[AdvancementEvent]", most: int) -> Counted:
@@ -115,7 +119,7 @@ def count_standing(events: "QuerySet[AdvancementEvent]", most: int) -> Counted:
         standing=Count("pk", filter=Q(turned=False)),
         back=Count("pk", filter=Q(turned=True, restored=False)),
     )
-    standing, more = counts["standing"], counts["all"] > most
-    if more and standing < counts["all"]:  # there may be others behind those that were taken back
+    standing, whole = counts["standing"], counts["all"] <= most
+    if not whole and standing < counts["all"]:  # there may be others behind those that were taken back
         standing = events.order_by().filter(~Exists(reversal))[: most + 1].count()
-    return Counted(min(standing, most), min(counts["back"], most), more)
+    return Counted(min(standing, most), standing > most, min(counts["back"], most), whole)

@@ -932,6 +932,23 @@ def test_the_scope_counts_what_can_be_taken_back_once_and_tells_what_was_apart(o
     assert "3 were rolled back already." in counted()
 
 
+def test_what_stands_is_found_behind_more_that_was_rolled_back_than_is_looked_at(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, sprouts = advanced(5)
+    rollback(run=run.pk, excluded=tuple(sprout.pk for sprout in sprouts[3:]))
+    monkeypatch.setattr("advancement.views.rollbacks.scope_page.MOST_COUNTED", 2)
+    said = words(operator.get(reverse("console:rollback"), {"run": run.pk, "range": "all"}))
+    assert "2 advancements In run" in said
+    assert "more than 2 advancements" not in said
+    monkeypatch.undo()
+    rollback(run=run.pk)
+    monkeypatch.setattr("advancement.views.rollbacks.scope_page.MOST_COUNTED", 2)
+    said = words(operator.get(reverse("console:rollback"), {"run": run.pk, "range": "all"}))
+    assert "There is nothing to take back." in said
+    assert "More than 2 were rolled back already." in said
+
+
 def test_what_counted_is_still_said_after_rollbacks_and_undos_in_turn(operator: Client) -> None:
     _, sprouts = advanced(2)
     for _ in range(2):

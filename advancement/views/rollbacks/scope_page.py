@@ -51,7 +51,7 @@ def scope(request: HttpRequest) -> HttpResponse:
     counted = count_standing(events_in_scope(form.scope.as_run()), MOST_AT_ONCE)
     if counted.nothing:
         return redirect(_again(form))
-    return _plan(request, form, form.scope, large=counted.more)
+    return _plan(request, form, form.scope, large=not counted.whole)
 
 
 def _plan(request: HttpRequest, form: ScopeForm, scope: Scope, *, large: bool) -> HttpResponse:
