@@ -26,7 +26,7 @@ from advancement.rulebook import (
     writer_of,
 )
 from advancement.runs.guardrails import LEAST_CANDIDATES
-from advancement.views.access import allows, may, require
+from advancement.views.access import allows, may, others_may, require
 from advancement.views.paging import count_up_to
 
 _RECENTLY: Final = (7, 30)  # days
@@ -132,6 +132,7 @@ def _confirm_switch(
         "error": error,
         "blocked": blocked,
         "own": own,
+        "others": own and others_may(request.user, Right.ACTIVATE_RULES),
         "possible": on or not (blocked or own),
         "effect": effect_of(version) if countable else None,
         "recently": _recently(rule.pk),

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
@@ -125,3 +126,10 @@ def test_it_takes_few_queries_however_much_there_is(
     client = viewer()
     with django_assert_max_num_queries(30):
         _dashboard(client)
+
+
+def test_people_stand_in_the_menu_of_whoever_may_change_them() -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    assert reverse("admin:auth_user_changelist") in _dashboard(client).text
+    assert reverse("admin:auth_user_changelist") not in _dashboard(approver()).text

@@ -20,7 +20,7 @@ from advancement.models import AdvancementRule, RuleVersion, SignalRefresh
 from advancement.rights import APPROVER, RULE_EDITOR, VIEWER, Right
 from advancement.rulebook import archive_rule, save_draft
 from advancement.views import rule_preview
-from tests.console.people import approver, editor, operator, signed_in, viewer
+from tests.console.people import approver, editor, operator, person, signed_in, viewer
 from tests.criteria.cast import make_rule
 from tests.factories import add_model, add_rule, make_sprout
 
@@ -407,6 +407,21 @@ def test_nobody_activates_their_own_draft_unless_a_setting_allows_it(settings: S
     settings.ADVANCEMENT_APPROVE_OWN = True
     browser.post(address, {"number": "1"})
     assert AdvancementRule.objects.get().active_version
+
+
+def test_whoever_alone_may_activate_rules_is_told_both_ways_out() -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    save_draft(make_rule("citations >= 5"), by="root")
+    address = reverse("console:activate_rule", args=["a-rule"])
+    said = client.get(address).text
+    assert "nobody else may" in said
+    assert reverse("admin:auth_user_add") in said
+    assert "ADVANCEMENT_APPROVE_OWN=1" in said
+    User.objects.create_superuser("gone", is_active=False)
+    assert "nobody else may" in client.get(address).text
+    person(APPROVER)
+    assert "Send this address to somebody with the role Approver" in client.get(address).text
 
 
 def test_a_draft_that_is_another_by_now_is_not_activated() -> None:
