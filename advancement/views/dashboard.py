@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 from django.contrib import messages
@@ -33,6 +33,7 @@ from advancement.runs.planned import struck_of
 from advancement.runs.schedule import next_slot
 from advancement.views.access import allows
 from advancement.views.charts import StackedBars, spark, stacked_bars
+from advancement.views.first_steps import first_steps
 from advancement.views.lifecycles import count_sprouts
 from advancement.views.shell import Console
 
@@ -80,9 +81,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "ladders": _ladders(now),
         "freshness": _freshness(now),
         "max_age": settings.ADVANCEMENT_MAX_SIGNAL_AGE.total_seconds() / 3600,
+        "steps": first_steps(request.user) if not counts else [],
         "failed_messages": OutboxMessage.objects.filter(status=OutboxStatus.FAILED)[: _SHOWN + 1].count(),
     }
-    context["steps"] = _first_steps(context)
     return render(request, "console/dashboard.html", context)
 
 
@@ -156,18 +157,4 @@ def _freshness(now: datetime) -> list[tuple[Period, float | None, datetime | Non
     return [
         (period, (now - at).total_seconds() / 3600 if (at := finished.get(period)) else None, at)
         for period in Period
-    ]
-
-
-def _first_steps(context: dict[str, Any]) -> list[tuple[str, bool]]:
-    """Return the steps of a new installation with whether each is done; none once a run was made."""
-    if context["last_run"]:
-        return []
-    has_sprouts = any(total for _, _, total in context["ladders"])
-    signals = any(at for _, _, at in context["freshness"])
-    return [
-        ("sprouts", has_sprouts),
-        ("signals", signals),
-        ("rule", bool(context["rules"])),
-        ("dry-run", Run.objects.filter(dry_run=True).exists()),
     ]

@@ -53,6 +53,7 @@ def imports(request: HttpRequest) -> HttpResponse:
             (kind, importer.csv_allowed, importer.required, importer.optional)
             for kind, importer in ((kind, IMPORTERS[kind]) for kind in UploadKind)
         ],
+        "chosen": request.GET.get("kind") if request.GET.get("kind") in IMPORTERS else UploadKind.SPROUTS,
         "uploads": Upload.objects.order_by("-id")[:_SHOWN],
         "most": MAX_BYTES // 2**20,
     }

@@ -8,12 +8,14 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from advancement.aggregation import refresh_signals
 from advancement.database.clock import database_now
 from advancement.models import DailyCount, Run
-from advancement.rulebook import save_draft
+from advancement.rulebook import activate_draft, save_draft
+from tests.aggregation.conftest import make_event
 from tests.console.people import approver, operator, viewer
 from tests.criteria.cast import make_rule
-from tests.factories import add_rule, finished_run, make_sprout
+from tests.factories import CREATED, add_rule, finished_run, make_sprout
 from tests.test_history import _today, _usually
 
 pytestmark = pytest.mark.django_db
@@ -25,24 +27,40 @@ def _dashboard(client: Client) -> Any:
     return page
 
 
+def _left(client: Client) -> list[str]:
+    return [step.name for step in _dashboard(client).context["steps"] if not step.done]
+
+
 def test_an_empty_console_shows_the_first_steps() -> None:
-    page = _dashboard(approver())
-    assert [name for name, done in page.context["steps"] if not done] == [
-        "sprouts",
-        "signals",
-        "rule",
-        "dry-run",
-    ]
-    assert "Bring your sprouts in" in page.text
+    assert _left(approver()) == ["sprouts", "usage", "signals", "rule", "activate", "dry-run", "apply"]
 
 
-def test_the_first_steps_are_ticked_off_and_go_away_with_the_first_run() -> None:
-    add_rule()
-    make_sprout(signals={"citations": 5})
-    client = viewer()
-    assert [name for name, done in _dashboard(client).context["steps"] if not done] == ["dry-run"]
+def test_each_first_step_is_ticked_off_when_it_is_really_done_and_all_go_with_the_first_advancement() -> None:
+    client = operator()
+    assert "kind=events" in _dashboard(client).text
+    sprout = make_sprout()
+    assert _left(client)[0] == "usage"
+    make_event(sprout, CREATED)
+    assert _left(client)[0] == "signals"
+    assert "Refresh signals</button>" in _dashboard(client).text
+    refresh_signals()
+    assert _left(client)[0] == "rule"
+    assert "Refresh signals</button>" not in _dashboard(client).text
+    save_draft(make_rule("views >= 1"), by="somebody")
+    assert _left(client)[0] == "activate"
+    activate_draft("a-rule", by="another")
+    assert _left(client)[0] == "dry-run"
+    run = finished_run(dry_run=True)
+    assert _left(client) == ["apply"]
+    assert reverse("console:plan", args=[run.pk]) in _dashboard(client).text
     finished_run()
-    assert _dashboard(client).context["steps"] == []
+    assert _left(client) == []
+
+
+def test_a_first_step_leads_somewhere_for_those_alone_who_may_make_it() -> None:
+    steps = {step.name: step.address for step in _dashboard(viewer()).context["steps"]}
+    assert steps["sprouts"] == steps["rule"] == steps["dry-run"] == ""
+    assert steps["signals"] == reverse("console:signals")
 
 
 def test_it_shows_the_last_run_the_tiers_and_their_change() -> None:

@@ -240,3 +240,8 @@ def test_who_may_not_import_sees_nothing_of_it() -> None:
     assert client.get(reverse("console:imports")).status_code == 403
     assert _send(client, GOOD).status_code == 403
     assert not Upload.objects.exists()
+
+
+def test_a_link_to_import_usage_has_chosen_the_kind_already() -> None:
+    page = operator().get(reverse("console:imports") + "?kind=events").text
+    assert 'value="events" checked' in page
