@@ -16,7 +16,15 @@ from advancement.badges import tier_badges
 from advancement.criteria.signals import SIGNALS, Period, Signal
 from advancement.evaluation.explain import Explanation, explain
 from advancement.forms.sprouts import HOLD_CHOICES, NO_HOLD, OverrideForm, SproutFilter
-from advancement.models import AdvancementEvent, Hold, SignalAggregation, SignalRefresh, Sprout, Tier
+from advancement.models import (
+    AdvancementEvent,
+    DirtySprout,
+    Hold,
+    SignalAggregation,
+    SignalRefresh,
+    Sprout,
+    Tier,
+)
 from advancement.rights import Right
 from advancement.rollback.last import last_standing
 from advancement.views.access import allows
@@ -80,6 +88,7 @@ def sprout_page(request: HttpRequest, sprout_id: UUID, *, status: int = 200, **r
         "signals": list(_signals(found)),
         "periods": list(Period),
         "refresh": SignalRefresh.objects.order_by("-id").first(),
+        "events_wait": DirtySprout.objects.filter(sprout_id=sprout_id).exists(),
         "other_tiers": [tier for tier in tiers if tier.slug != found.tier],
         **_last(request, sprout_id, tiers),
         "hold_choices": HOLD_CHOICES,

@@ -549,3 +549,18 @@ def test_titles_and_names_are_escaped(run: Run) -> None:
         apply_plan(run.pk, revision=9, by="x")
     for name in ("plan", "left_out", "plan_changes"):
         assert "<script>alert" not in operator().get(at(name, run.pk)).text
+
+
+def test_an_empty_plan_says_whether_signals_or_rules_are_missing() -> None:
+    make_sprout()
+    empty = finished_run(dry_run=True)
+    page = viewer().get(at("plan", empty.pk)).text
+    assert "No rule that is on now looks at these tiers." in page
+    assert "The only candidate has no signals yet." in page
+    assert reverse("console:signals") in page
+    add_rule("citations >= 3")
+    make_sprout(signals={"citations": 1})
+    page = operator().get(at("plan", finished_run(dry_run=True).pk)).text
+    assert "No rule that is on" not in page
+    assert "1 of the 2 candidates has no signals yet." in page
+    assert "1 of the 2 candidates meets no rule." in page

@@ -638,3 +638,13 @@ def test_what_is_counted_says_of_which_day_the_signals_are(grove: list[Any]) -> 
     save_draft(make_rule("citations >= 5"), by="somebody")
     page = text_of(approver().get("/rules/a-rule/activate/").text)
     assert "Counted by the signals as of Tue 20 Jan" in page
+
+
+def test_sprouts_without_signals_are_named_beside_the_count_and_where_it_is_activated() -> None:
+    make_sprout()
+    save_draft(make_rule("citations >= 5"), by="ada")
+    said = text_of(viewer().post(COUNT, form("citations >= 3"), headers=HTMX).text)
+    assert "0 of 1 would match" in said
+    assert "1 has no signals for it yet" in said
+    said = text_of(approver().get(reverse("console:activate_rule", args=["a-rule"])).text)
+    assert "with no signals for it yet 1 of 1" in said
