@@ -11,11 +11,11 @@ from django.urls import reverse
 from advancement.aggregation import refresh_signals
 from advancement.database.clock import database_now
 from advancement.models import DailyCount, Run
-from advancement.rulebook import activate_draft, save_draft
+from advancement.rulebook import activate_draft, archive_rule, disable_rule, save_draft
 from tests.aggregation.conftest import make_event
 from tests.console.people import approver, operator, viewer
 from tests.criteria.cast import make_rule
-from tests.factories import CREATED, add_rule, finished_run, make_sprout
+from tests.factories import CREATED, add_model, add_rule, finished_run, make_sprout
 from tests.test_history import _today, _usually
 
 pytestmark = pytest.mark.django_db
@@ -151,3 +151,32 @@ def test_people_stand_in_the_menu_of_whoever_may_change_them() -> None:
     client.force_login(User.objects.create_superuser("root"))
     assert reverse("admin:auth_user_changelist") in _dashboard(client).text
     assert reverse("admin:auth_user_changelist") not in _dashboard(approver()).text
+
+
+def test_what_moved_into_and_out_of_a_tier_is_not_said_to_be_all_that_came_and_went() -> None:
+    make_sprout()
+    page = _dashboard(viewer())
+    assert page.context["ladders"][0][1][1][1:] == (1, 0)
+    assert "net moves in 24 hours" in page.text
+
+
+def test_models_without_tiers_are_left_out_and_the_largest_stands_beside_the_chart() -> None:
+    add_model("bare")
+    add_model("other", "bud")
+    make_sprout("bud", lifecycle_model_id="other")
+    assert [model.pk for model, _, _ in _dashboard(viewer()).context["ladders"]] == ["other", "botanical"]
+
+
+def test_a_rule_that_moved_something_that_day_is_listed_though_it_is_off_or_archived_by_now() -> None:
+    add_rule()
+    make_sprout(signals={"citations": 5})
+    finished_run()
+    client = viewer()
+    disable_rule("a-rule", by="somebody")
+    page = _dashboard(client)
+    assert [(rule.pk, night.count) for rule, night, _ in page.context["nights"]] == [("a-rule", 1)]
+    assert "Off now" in page.text
+    archive_rule("a-rule")
+    page = _dashboard(client)
+    assert [rule.pk for rule, _, _ in page.context["nights"]] == ["a-rule"]
+    assert "Archived" in page.text
