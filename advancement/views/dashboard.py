@@ -15,6 +15,7 @@ from django.shortcuts import redirect, render
 from advancement.criteria.signals import Period
 from advancement.criteria.wording import isolated
 from advancement.database.clock import database_now
+from advancement.evaluation.counts import count_sprouts
 from advancement.history import SHOWN_DAYS, Counts, counts_by_day, mark_expected, nights, rolled_back_by_day
 from advancement.models import (
     AdvancementEvent,
@@ -34,7 +35,6 @@ from advancement.runs.schedule import next_slot
 from advancement.views.access import allows
 from advancement.views.charts import StackedBars, spark, stacked_bars
 from advancement.views.first_steps import first_steps
-from advancement.views.lifecycles import count_sprouts
 from advancement.views.shell import Console
 
 _SERIES: Final = 3

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from advancement.apply.skipped import changed_moves
+from advancement.evaluation.counts import count_sprouts
 from advancement.evaluation.evidence import evidence_now
 from advancement.models import AdvancementEvent, LeftOut, Move, RuleVersion, Run, Sprout
 from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
@@ -24,7 +25,6 @@ from advancement.templatetags.runs import run_name
 from advancement.views.access import allows, may
 from advancement.views.addresses import query_of
 from advancement.views.csv_export import csv_response
-from advancement.views.lifecycles import count_sprouts
 from advancement.views.paging import count_up_to, page_of
 from advancement.views.run_actions import TYPED_ABOVE
 from advancement.views.run_page import run_or_404
