@@ -1,5 +1,7 @@
 """Signals as stored: aggregations, the record of each refresh, and what the next one must look at."""
 
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import FloatField, Sum
 from django.db.models.functions import Cast
@@ -119,6 +121,11 @@ class SignalRefresh(models.Model):
     def seconds(self) -> float:
         """How long it took."""
         return (self.finished_at - self.started_at).total_seconds()
+
+    @property
+    def stands_back(self) -> bool:
+        """Whether somebody named an earlier time than that of the refresh for the signals to be as of."""
+        return self.as_of is not None and self.started_at - self.as_of > timedelta(minutes=1)
 
 
 class SignalRequest(models.Model):

@@ -55,6 +55,13 @@ class RefreshState:
             return False
         return self.refresh is None or self.refresh.finished_at < request.finished_at
 
+    @property
+    def up_to_date(self) -> bool:
+        """Whether a refresh would find nothing new but the time that has passed."""
+        if self.refresh is None or self.failed or self.waiting_events:
+            return False
+        return not self.refresh.stands_back
+
 
 def refresh_state(*, using: str = "default") -> RefreshState:
     """Return how refreshing the signals stands now."""

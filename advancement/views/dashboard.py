@@ -167,13 +167,13 @@ def _moves(start: datetime) -> dict[tuple[str, str, str], int]:
     return {(model, old, new): count for model, old, new, count in grouped}
 
 
-def _freshness(now: datetime) -> list[tuple[Period, float | None, datetime | None]]:
-    """Return for each period the age of its signals in hours, and when they were refreshed."""
-    finished: dict[str, datetime] = {}
-    for refresh in SignalRefresh.objects.order_by("-id")[:20]:
+def _freshness(now: datetime) -> list[tuple[Period, float | None, SignalRefresh | None]]:
+    """Return for each period the age of its signals in hours, and their refresh."""
+    newest: dict[str, SignalRefresh] = {}
+    for refresh in SignalRefresh.objects.defer("totals").order_by("-id")[:20]:
         for period in refresh.periods:
-            finished.setdefault(period, refresh.finished_at)
+            newest.setdefault(period, refresh)
     return [
-        (period, (now - at).total_seconds() / 3600 if (at := finished.get(period)) else None, at)
-        for period in Period
+        (period, (now - found.finished_at).total_seconds() / 3600 if found else None, found)
+        for period, found in ((period, newest.get(period)) for period in Period)
     ]

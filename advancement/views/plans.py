@@ -14,7 +14,7 @@ from django.urls import reverse
 from advancement.apply.skipped import changed_moves
 from advancement.evaluation.counts import count_sprouts
 from advancement.evaluation.evidence import evidence_now
-from advancement.models import AdvancementEvent, LeftOut, Move, RuleVersion, Run, Sprout
+from advancement.models import AdvancementEvent, LeftOut, Move, RuleVersion, Run, SignalRefresh, Sprout
 from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
 from advancement.rights import Right
 from advancement.runs.guardrails import LEAST_CANDIDATES, limits_exceeded_by
@@ -86,6 +86,7 @@ def plan(request: HttpRequest, run_id: int) -> HttpResponse:
         "after": request.GET.get("after", ""),
         "before": request.GET.get("before", ""),
         "address": request.build_absolute_uri(reverse("console:plan", args=(run_id,))),
+        "refresh": SignalRefresh.objects.defer("totals").order_by("-id").first() if review else None,
         "changes_at_once": run.moves_planned <= LOOKED_THROUGH_AT_ONCE,
         **rights(request, run),
     }

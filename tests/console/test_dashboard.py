@@ -1,5 +1,6 @@
 """The dashboard: the morning's look at what last night did."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -180,3 +181,16 @@ def test_a_rule_that_moved_something_that_day_is_listed_though_it_is_off_or_arch
     page = _dashboard(client)
     assert [rule.pk for rule, _, _ in page.context["nights"]] == ["a-rule"]
     assert "Archived" in page.text
+
+
+def test_signals_that_stand_as_of_an_earlier_day_than_their_refresh_say_so() -> None:
+    client = operator()
+    pages = [reverse(f"console:{name}") for name in ("dashboard", "start_run", "health", "signals")]
+    sprout = make_sprout()
+    make_event(sprout, CREATED)
+    refresh_signals()
+    for page in pages[:3]:
+        assert "Dec" not in client.get(page).text, page
+    refresh_signals(as_of=CREATED)
+    for page in pages:
+        assert re.search(r"as of <time datetime=\"2025-12-01T", client.get(page).text), page

@@ -86,7 +86,7 @@ def test_matches_stand_with_their_candidates_and_an_age_where_they_are_out_of_da
     make_sprout(signals={"views": 0})
     count_rules()
     assert "1 of 2" in row(root, "a-rule")
-    assert "Counts from signals of" in words(page(root))
+    assert "Counts from signals refreshed" in words(page(root))
     assert "Counted just now." in words(page(root))
     SignalRefresh.objects.update(finished_at=timezone.now() - timedelta(hours=9))
     AdvancementRule.objects.update(activated_at=None)
