@@ -26,8 +26,10 @@ def signals(request: HttpRequest) -> HttpResponse:
         except AdvancementError as error:
             messages.error(request, str(error))
         return redirect("console:signals")
-    context = {"title": "Signals", "state": refresh_state()}
-    if "HX-Request" in request.headers:
-        return render(request, "console/parts/refresh_state.html", context)
-    context["refreshes"] = SignalRefresh.objects.order_by("-id")[:_REFRESHES]
-    return render(request, "console/signals.html", context)
+    context = {
+        "title": "Signals",
+        "state": refresh_state(),
+        "refreshes": SignalRefresh.objects.defer("totals").order_by("-id")[:_REFRESHES],
+    }
+    part = "console/parts/refresh_state.html" if "HX-Request" in request.headers else "console/signals.html"
+    return render(request, part, context)
