@@ -27,8 +27,8 @@ setup-dev: $(VENV)/.installed-dev $(WORKFLOW_LINT)/node_modules/.installed $(VEN
 demo: setup ## Load the sample grove and show a dry run and a real run.
 	@$(PYTHON) manage.py demo
 
-console: setup ## Serve the console on 127.0.0.1:8000.
-	@$(PYTHON) manage.py console
+console: setup ## Serve the console on 127.0.0.1:8000; PORT=8080 takes another port.
+	@$(PYTHON) manage.py console $(if $(PORT),--port $(PORT))
 
 test: setup-dev ## Run every check, and the whole suite on PostgreSQL and on SQLite at the same time.
 	@failed=; mkdir -p .cache; \

@@ -8,8 +8,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from advancement.criteria.sentences import signal_words
-from advancement.criteria.wording import format_number
+from advancement.criteria.sentences import count_words
 from advancement.models import AdvancementEvent, Sprout, Tier
 from advancement.models.events import AdvancementEventType
 
@@ -103,5 +102,5 @@ def _reason(event: AdvancementEvent | None) -> str:
 def _figures(event: AdvancementEvent) -> list[str]:
     """Return what counted, as in `15 retrievals`; of criteria that were met."""
     met = [line for line in event.criteria_met if line["met"]]
-    shown = [f"{format_number(line['actual'])} {signal_words(line['signal'])}" for line in met]
+    shown = [count_words(line["signal"], line["actual"]) for line in met]
     return list(dict.fromkeys(shown))

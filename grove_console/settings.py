@@ -121,6 +121,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "grove_console.middleware.KeepPrivate",
     "csp.middleware.CSPMiddleware",
     # What it refuses is answered with a page as well, so it stands behind those that protect pages.
     "grove_console.middleware.RefuseNul",
@@ -133,6 +134,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "grove_console.middleware.LocalTime",
+    "grove_console.middleware.ErrorPages",
 ]
 ROOT_URLCONF = "grove_console.urls"
 WSGI_APPLICATION = "grove_console.wsgi.application"

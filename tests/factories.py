@@ -17,7 +17,7 @@ from advancement.models import (
     Tier,
 )
 from advancement.models.runs import RunTrigger
-from advancement.rulebook import save_rules
+from advancement.rulebook.saving import save_rules
 from advancement.runs.start import RunRequest, start_run
 from advancement.runs.work import work_on
 from tests.criteria.cast import make_rule

@@ -17,7 +17,7 @@ from advancement.importing import EventImporter, SignalImporter, SproutImporter,
 from advancement.importing.importer import Importer
 from advancement.models import Sprout, UsageEvent
 from advancement.models.runs import RunTrigger
-from advancement.rulebook import save_rules
+from advancement.rulebook.saving import save_rules
 from advancement.runs.start import RunRequest, start_run
 from advancement.runs.summary import summarise
 from tests.criteria.cast import make_rule

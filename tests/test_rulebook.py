@@ -8,23 +8,12 @@ from pytest_django import Settings
 
 from advancement.criteria.errors import AdvancementError
 from advancement.models import AdvancementRule, RuleVersion
-from advancement.rulebook import (
-    NewerVersion,
-    OwnDraft,
-    RulesRefused,
-    activate_draft,
-    active_versions,
-    archive_rule,
-    check_rules,
-    current_rules,
-    disable_rule,
-    discard_draft,
-    enable_rule,
-    save_draft,
-    save_rules,
-    unarchive_rule,
-    writer_of,
-)
+from advancement.rulebook.drafts import activate_draft, discard_draft, save_draft
+from advancement.rulebook.errors import NewerVersion, OwnDraft, RulesRefused
+from advancement.rulebook.reading import active_versions, current_rules, writer_of
+from advancement.rulebook.saving import save_rules
+from advancement.rulebook.switching import archive_rule, disable_rule, enable_rule, unarchive_rule
+from advancement.rulebook.versions import check_rules
 from tests.criteria.cast import make_rule
 
 pytestmark = pytest.mark.django_db
@@ -102,7 +91,7 @@ def test_a_mere_draft_is_exported_as_disabled() -> None:
 
 def test_an_archived_rule_is_out_of_use_and_comes_back_with_an_import() -> None:
     save_rules([make_rule("citations >= 3")], by="editor")
-    archive_rule("a-rule")
+    archive_rule("a-rule", by="operator")
     assert (active_versions(), current_rules()) == ([], [])
     save_rules([make_rule("citations >= 3")], by="editor")
     assert [version.number for version in active_versions()] == [2]
@@ -143,7 +132,7 @@ def test_a_new_rule_does_not_take_the_slug_of_another() -> None:
 
 def test_a_rule_that_was_archived_meanwhile_gets_no_draft() -> None:
     save_rules([make_rule("citations >= 3")], by="editor")
-    archive_rule("a-rule")
+    archive_rule("a-rule", by="operator")
     with pytest.raises(AdvancementError, match="archived"):
         save_draft(make_rule("citations >= 9"), by="editor", based_on=1)
 
@@ -163,7 +152,7 @@ def test_another_draft_than_was_looked_at_is_neither_activated_nor_discarded() -
     save_draft(make_rule("citations >= 4"), by="colleague")
     for act in (
         lambda: activate_draft("a-rule", by="approver", number=1),
-        lambda: discard_draft("a-rule", number=1),
+        lambda: discard_draft("a-rule", by="operator", number=1),
     ):
         with pytest.raises(AdvancementError, match="is version 2 by now, by colleague"):
             act()
@@ -190,19 +179,19 @@ def test_it_is_kept_who_made_the_active_version_so_and_when() -> None:
 def test_a_discarded_draft_leaves_its_version_and_the_active_one() -> None:
     save_rules([make_rule("citations >= 3")], by="editor")
     save_draft(make_rule("citations >= 9"), by="editor")
-    assert discard_draft("a-rule").number == 2
+    assert discard_draft("a-rule", by="operator").number == 2
     rule = AdvancementRule.objects.get()
     assert (rule.draft_version, rule.active_version_id, rule.archived_at) == (
         None, RuleVersion.objects.get(number=1).pk, None,
     )  # fmt: skip
     assert numbers() == [1, 2]
     with pytest.raises(AdvancementError, match="no draft to discard"):
-        discard_draft("a-rule")
+        discard_draft("a-rule", by="operator")
 
 
 def test_a_rule_that_was_never_active_is_archived_when_its_draft_is_discarded() -> None:
     save_draft(make_rule("citations >= 3"), by="editor")
-    discard_draft("a-rule")
+    discard_draft("a-rule", by="operator")
     assert AdvancementRule.objects.get().archived_at
     assert current_rules() == []
 
@@ -252,7 +241,7 @@ def test_a_draft_an_archived_and_an_unknown_rule_are_not_switched_on() -> None:
     save_draft(make_rule("citations >= 3"), by="editor")
     with pytest.raises(AdvancementError, match="a draft so far"):
         enable_rule("a-rule", by="approver")
-    archive_rule("a-rule")
+    archive_rule("a-rule", by="operator")
     for slug in ("a-rule", "none"):
         with pytest.raises(AdvancementError, match="bring it back first"):
             enable_rule(slug, by="approver")
@@ -279,7 +268,7 @@ def test_a_rule_without_an_active_version_has_no_writer() -> None:
 def test_an_archived_rule_comes_back_switched_off_with_its_draft() -> None:
     save_rules([make_rule("citations >= 3")], by="editor")
     save_draft(make_rule("citations >= 9"), by="drafter")
-    archive_rule("a-rule")
+    archive_rule("a-rule", by="operator")
     unarchive_rule("a-rule", by="approver")
     rule = the_rule()
     assert rule.archived_at is None
@@ -293,7 +282,7 @@ def test_an_archived_rule_comes_back_switched_off_with_its_draft() -> None:
 
 def test_a_rule_that_was_off_comes_back_as_it_was() -> None:
     save_rules([make_rule("citations >= 3", enabled=False)], by="editor")
-    archive_rule("a-rule")
+    archive_rule("a-rule", by="operator")
     unarchive_rule("a-rule", by="approver")
     assert numbers() == [1]
 

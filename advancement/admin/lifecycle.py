@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from advancement.admin.records import EditedAdmin
 from advancement.criteria.wording import join_words
 from advancement.models import LifecycleModel, Sprout, Tier
-from advancement.rulebook import active_versions
+from advancement.rulebook.reading import active_versions
 
 if TYPE_CHECKING:
     TierModelForm = forms.ModelForm[Tier]

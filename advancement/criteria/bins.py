@@ -36,6 +36,12 @@ class Spread:
     low: float
     high: float
 
+    def fitting(self, signal: Signal) -> "Spread":
+        """Return a spread of which all is shown, where a chart has room for all."""
+        if self.highest - self.lowest <= _BARS * _least_step(signal):
+            return Spread(self.lowest, self.highest, self.lowest, self.highest)
+        return self
+
 
 def thresholds_around(criterion: CriterionDefinition) -> list[float]:
     """Return a criterion's threshold and some round steps up and down from it, in order."""
@@ -79,6 +85,7 @@ def cuts_for(criterion: CriterionDefinition, spread: Spread | None) -> list[Cut]
     own = _threshold_cuts(criterion, signal)
     cuts = {cut.value: cut for cut in own}
     if spread:
+        spread = spread.fitting(signal)
         step = _step_for(signal, spread)
         first = math.floor((spread.low - own[0].shown) / step)
         last = math.ceil((spread.high - own[0].shown) / step)

@@ -16,7 +16,13 @@ SYMBOLS: Final[dict[str, str]] = {
     Operator.LTE: "≤",
 }
 
-
+# Names of one of a thing that do not just lack the “s”.
+_ONE_OF: Final = {
+    "uniqueLenses": "unique lens",
+    "uniqueQueries": "unique query",
+    "daysActive": "day active",
+    "daysInTier": "day in tier",
+}
 # As exact as scores are.
 _SCORE_DECIMALS: Final = 4
 _TENTHS: Final = 10
@@ -25,6 +31,15 @@ _TENTHS: Final = 10
 def signal_words(name: str) -> str:
     """Return a signal's name as words: `uniqueSessions` becomes `unique sessions`."""
     return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda capital: " " + capital.group().lower(), name)
+
+
+def count_words(name: str, value: float) -> str:
+    """Return a signal's value with its name: `15 retrievals`, `1 unique query`."""
+    words = signal_words(name)
+    signal = SIGNALS.get(name)
+    if value == 1 and signal and signal.unit is not Unit.SCORE:
+        words = _ONE_OF.get(name, words.removesuffix("s"))
+    return f"{format_number(value)} {words}"
 
 
 def value_words(name: str, value: float | None) -> str:

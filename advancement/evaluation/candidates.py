@@ -12,7 +12,7 @@ from advancement.criteria.validation import Problem, check_rule
 from advancement.database.sampling import sampled
 from advancement.evaluation.compile import CompiledRule, SignalValues, with_signals
 from advancement.models import Sprout
-from advancement.rulebook import RulesRefused
+from advancement.rulebook.errors import RulesRefused
 
 # A lifecycle model and one of its tiers.
 Place = tuple[str, str]

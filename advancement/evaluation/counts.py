@@ -21,7 +21,7 @@ from advancement.evaluation.compile import CompiledRules, with_signals
 from advancement.models import RuleCount, RuleVersion, Run, SignalRefresh, Sprout
 from advancement.models.runs import RunKind
 from advancement.remembered import COUNTED_ANEW, LATELY, counted_lately
-from advancement.rulebook import lifecycles
+from advancement.rulebook.reading import lifecycles
 
 # Rules whose matches fit into one signed 64-bit number, a bit for each.
 _BITS: Final = 62

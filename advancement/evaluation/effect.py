@@ -11,7 +11,7 @@ from advancement.evaluation.gate import stopped_rules
 from advancement.evaluation.outcomes import BLOCKED, HELD, NO_SIGNALS, outcome
 from advancement.evaluation.ruleset import load_rule_set
 from advancement.models import RuleVersion, Sprout
-from advancement.rulebook import lifecycles
+from advancement.rulebook.reading import lifecycles
 
 
 @dataclass(frozen=True)

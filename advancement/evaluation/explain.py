@@ -11,7 +11,7 @@ from advancement.evaluation.near import missed
 from advancement.evaluation.outcomes import BLOCKED, HELD, INVALID, NO_MATCH, NO_SIGNALS, outcome
 from advancement.evaluation.ruleset import RuleSet, load_rule_set
 from advancement.models import Hold, RuleVersion, Sprout
-from advancement.rulebook import lifecycles
+from advancement.rulebook.reading import lifecycles
 
 _BUCKETS = {
     NO_MATCH: "no_match",

@@ -17,7 +17,7 @@ from advancement.evaluation.candidates import Candidates, require_readable
 from advancement.evaluation.compile import CompiledRule
 from advancement.evaluation.expressions import Reached
 from advancement.evaluation.reading import candidates_of
-from advancement.rulebook import lifecycles
+from advancement.rulebook.reading import lifecycles
 
 # The part of the values at either end that need not be drawn to scale.
 _LOW_TAIL: Final = 0.01

@@ -26,7 +26,7 @@ from advancement.evaluation.outcomes import (
 from advancement.evaluation.ruleset import RuleSet, as_lines, load_rule_set
 from advancement.models import Hold, Run, Sprout
 from advancement.models.runs import RunStatus
-from advancement.rulebook import lifecycles
+from advancement.rulebook.reading import lifecycles
 
 _OUTCOMES = "plan_outcomes"
 

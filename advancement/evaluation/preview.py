@@ -15,7 +15,7 @@ from advancement.evaluation.judging import judge
 from advancement.evaluation.near import OUT_OF_REACH, missed, reach
 from advancement.evaluation.reading import candidates_of
 from advancement.models import RuleVersion
-from advancement.rulebook import active_versions, lifecycles
+from advancement.rulebook.reading import active_versions, lifecycles
 
 _NEAR: Final = f"reach < {OUT_OF_REACH!r}"
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from advancement.criteria.validation import split_by_validity
 from advancement.evaluation.gate import stopped_rules
 from advancement.models import RuleVersion
-from advancement.rulebook import active_versions
+from advancement.rulebook.reading import active_versions
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from django import forms
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from advancement.models import Hold, LifecycleModel, Sprout, Tier
+from advancement.models.sprouts import SproutQuerySet, titled
 
 # Days; "" means until somebody releases it.
 HOLD_CHOICES: Final = [("14", "14 days"), ("30", "30 days"), ("90", "90 days"), ("", "until it is released")]
@@ -39,13 +40,13 @@ class SproutFilter(forms.Form):
         """Whether anything is asked for."""
         return any(self.data.get(name) for name in self.fields)
 
-    def sprouts(self) -> "QuerySet[Sprout]":
+    def sprouts(self) -> SproutQuerySet:
         """Return the sprouts that were asked for."""
         self.is_valid()
         asked, sprouts = self.cleaned_data, Sprout.objects.all()
         if text := asked.get("q"):
             wanted = _uuid(text)
-            sprouts = sprouts.filter(pk=wanted) if wanted else sprouts.filter(title__icontains=text)
+            sprouts = sprouts.filter(pk=wanted) if wanted else sprouts.filter(titled(text))
         if asked.get("model"):
             sprouts = sprouts.filter(lifecycle_model=asked["model"])
         if asked.get("tier"):

@@ -44,7 +44,9 @@ def read_records(source: Source, check_columns: CheckColumns, *, csv_allowed: bo
     if start == "[":
         raise BadFile("this is a JSON list; write one object per line, without brackets and commas around")
     if not csv_allowed:
-        raise BadFile("this is not JSONL; write one JSON object per line")
+        raise BadFile(
+            "this is not JSONL; write one JSON object per line. Tables (CSV) are for sprouts and signals"
+        )
     return _csv_records(source, check_columns)
 
 

@@ -12,7 +12,10 @@ from advancement.criteria.errors import AdvancementError
 from advancement.criteria.rules import RuleDefinition
 from advancement.criteria.validation import check_rule_set
 from advancement.models import AdvancementRule
-from advancement.rulebook import RulesSaved, check_rules, current_rules, save_draft, save_rules
+from advancement.rulebook.drafts import save_draft
+from advancement.rulebook.reading import current_rules
+from advancement.rulebook.saving import RulesSaved, save_rules
+from advancement.rulebook.versions import check_rules
 
 
 class Allowed(NamedTuple):

@@ -76,6 +76,11 @@ class AdvancementEvent(models.Model):
                 condition=~models.Q(operator_id=""),
             ),
             models.Index(
+                fields=["operator_id", "rule_id", "id"],
+                name="advancement_events_by_both",
+                condition=~models.Q(operator_id=""),
+            ),
+            models.Index(
                 fields=["event_type", "id"],
                 name="advancement_events_of_type",
                 condition=~models.Q(event_type="auto-advancement"),

@@ -28,6 +28,7 @@ class AdvancementRule(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True)
+    archived_by = models.CharField(max_length=150, blank=True)
     activated_by = models.CharField(max_length=150, blank=True, help_text="Who made the active version so.")
     activated_at = models.DateTimeField(null=True, blank=True)
 

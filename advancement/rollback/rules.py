@@ -1,7 +1,7 @@
 """Disable the rules whose advancements a rollback takes back, so that the next night does not repeat them."""
 
 from advancement.models import Run
-from advancement.rulebook import disable_rule
+from advancement.rulebook.switching import disable_rule
 
 
 def disable_rolled_back_rules(run: Run, *, using: str = "default") -> list[str]:

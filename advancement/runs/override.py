@@ -12,7 +12,7 @@ from advancement.database.clock import database_now
 from advancement.evaluation.plan import publish_plan
 from advancement.models import Move, Run, Sprout
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
-from advancement.rulebook import lifecycles
+from advancement.rulebook.reading import lifecycles
 from advancement.runs.sealing import seal_ended_runs
 from advancement.runs.start import check_triggers, insert_leased
 

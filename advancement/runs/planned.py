@@ -10,6 +10,7 @@ from django.db.models import Count, Q, QuerySet
 
 from advancement.models import AdvancementEvent, LeftOut, Move, RuleVersion, Run, Sprout
 from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
+from advancement.models.sprouts import titled
 from advancement.remembered import MANY, remembered
 from advancement.runs.review import under_review
 from advancement.runs.standing import Standing, counted_skipped, unfinished
@@ -81,7 +82,7 @@ def moves_of(
     """Return the moves of a run's plan, of sprouts whose title has this part, by this rule, struck or not."""
     moves = Move.objects.using(using).filter(run=run.pk)
     if title:
-        moves = moves.filter(sprout__title__icontains=title)
+        moves = moves.filter(titled(title, "sprout__title"))
     if rule:
         moves = moves.filter(rule_version__rule=rule)
     if struck is not None:

@@ -15,7 +15,7 @@ from advancement.database.triggers import missing_triggers
 from advancement.models import AdvancementRule, Run, Sprout
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
 from advancement.rollback.scope import RollbackRequest
-from advancement.rulebook import lifecycles
+from advancement.rulebook.reading import lifecycles
 from advancement.runs.lease import lease_for, owner
 from advancement.runs.log import note
 from advancement.runs.waking import RUNS_CLUSTER, wake_up

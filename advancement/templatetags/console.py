@@ -1,5 +1,6 @@
 """Tags and filters of the console's templates: icons, tiers, titles, times, figures, rules in words."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -84,9 +85,11 @@ def path(title: str) -> SafeString:
     return format_html('<span class="path-file">{}</span><span class="path-dir">{}</span>', file, place)
 
 
+@register.filter
 def breakable(text: str) -> SafeString:
-    """Return a text that may be broken after an underscore as well, before a word is."""
-    return format_html_join(mark_safe("_<wbr>"), "{}", ((part,) for part in text.split("_")))
+    """Return a text that may be broken after an underscore or a slash as well, before a word is."""
+    parts = re.split(r"(?<=[_/])(?=.)", text)
+    return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in parts))
 
 
 @register.simple_tag

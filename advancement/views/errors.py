@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from advancement.criteria.wording import join_words
+from advancement.database.busy import is_busy
 from advancement.rights import roles_with
 from advancement.views.access import RightMissing
 
@@ -43,6 +44,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """A defect; nothing here may depend on what just failed."""
     return render(None, "console/500.html", status=500)
+
+
+def no_database(error: Exception) -> HttpResponse:
+    """The database was busy for too long, or is not there; nothing here may ask it for anything."""
+    response = render(None, "console/503.html", {"busy": is_busy(error)}, status=503)
+    response.headers["Retry-After"] = "10"
+    return response
 
 
 def _page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:

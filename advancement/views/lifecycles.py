@@ -12,7 +12,7 @@ from advancement.evaluation.counts import count_sprouts
 from advancement.ladders import EXAMPLES, load_ladder
 from advancement.models import LifecycleModel, RuleVersion, Tier
 from advancement.rights import Right
-from advancement.rulebook import active_versions
+from advancement.rulebook.reading import active_versions
 from advancement.views.access import allows
 
 

@@ -30,6 +30,7 @@ def page_of(
     *,
     key: str = "pk",
     first_by: str = "",
+    anywhere: "QuerySet[Row] | None" = None,
     newest_first: bool = False,
     parse: Callable[[str], Any] = int,
     size: int = PAGE_SIZE,
@@ -38,18 +39,20 @@ def page_of(
 
     `key` is a column that is unique among the rows, `parse` makes its values from text and raises ValueError
     where it cannot. Rows are in order of the column `first_by`, where one is given, and then of the key.
+    Where the row of the address stands is looked up in `anywhere`, the whole table if it is not given.
     Raise Http404 for a key that cannot be, and for one that no row has when `first_by` is to be looked up.
     """
     after, before = _given(request, "after", parse), _given(request, "before", parse)
     order = [first_by, key] if first_by else [key]
+    anywhere = rows.model._default_manager.all() if anywhere is None else anywhere
     if before is not None:
         # Read backwards from there, then turned around.
-        beyond = _beyond(rows, order, before, upwards=newest_first)
+        beyond = _beyond(rows, anywhere, order, before, upwards=newest_first)
         found = list(beyond.order_by(*_signed(order, down=not newest_first))[: size + 1])
         more_before, shown = len(found) > size, found[:size][::-1]
         return Page(shown, _key(shown, key, 0) if more_before else None, _key(shown, key, -1))
     if after is not None:
-        rows = _beyond(rows, order, after, upwards=not newest_first)
+        rows = _beyond(rows, anywhere, order, after, upwards=not newest_first)
     found = list(rows.order_by(*_signed(order, down=newest_first))[: size + 1])
     shown = found[:size]
     return Page(
@@ -63,14 +66,16 @@ def _signed(order: Sequence[str], *, down: bool) -> list[str]:
     return [f"-{column}" if down else column for column in order]
 
 
-def _beyond(rows: "QuerySet[Row]", order: Sequence[str], value: Any, *, upwards: bool) -> "QuerySet[Row]":
+def _beyond(
+    rows: "QuerySet[Row]", anywhere: "QuerySet[Row]", order: Sequence[str], value: Any, *, upwards: bool
+) -> "QuerySet[Row]":
     """Return the rows that come after the one with this key, in this direction."""
     *first_by, key = order
     way = "gt" if upwards else "lt"
     if not first_by:
         return rows.filter(**{f"{key}__{way}": value})
     column = first_by[0]
-    at = rows.model._default_manager.filter(**{key: value}).values_list(column, flat=True).first()
+    at = anywhere.filter(**{key: value}).values_list(column, flat=True).first()
     if at is None:
         raise Http404("The address names a page that is not there any more.")
     same = Q(**{column: at, f"{key}__{way}": value})

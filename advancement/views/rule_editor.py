@@ -23,7 +23,9 @@ from advancement.forms.rules import Fault, RuleEntry, read_rule
 from advancement.forms.steps import CHOICES, take_step, with_fitting_tiers
 from advancement.models import LifecycleModel, RuleVersion, Tier
 from advancement.rights import Right
-from advancement.rulebook import NewerVersion, RulesRefused, lifecycles, save_draft
+from advancement.rulebook.drafts import save_draft
+from advancement.rulebook.errors import NewerVersion, RulesRefused
+from advancement.rulebook.reading import lifecycles
 from advancement.views.access import allows, may
 from advancement.views.rule_preview import (
     Subject,

@@ -22,7 +22,7 @@ from advancement.importing.rule_changes import (
 )
 from advancement.importing.rules import MAX_UPLOAD, uploaded_text
 from advancement.rights import Right
-from advancement.rulebook import current_rules
+from advancement.rulebook.reading import current_rules
 from advancement.views.access import allows, may
 
 # So many warnings, and so many problems of a file, are shown one by one.

@@ -22,7 +22,8 @@ from advancement.forms.choices import OPERATORS, PERIODS, Choice, suggested_slug
 from advancement.forms.rules import CriterionEntry, Fault, Reading, RuleEntry, read_rule
 from advancement.models import RuleVersion, SignalRefresh
 from advancement.rights import Right
-from advancement.rulebook import RulesRefused, current_rules, lifecycles
+from advancement.rulebook.errors import RulesRefused
+from advancement.rulebook.reading import current_rules, lifecycles
 from advancement.runs.guardrails import LEAST_CANDIDATES
 from advancement.views.access import allows
 from advancement.views.histograms import draw
@@ -143,8 +144,10 @@ def rows_of(
 
 
 def _in_active(criterion: CriterionDefinition, active: RuleVersion) -> str:
-    """Say what the active version asks of the same signal and period."""
+    """Say what the active version asks of the same signal and period, where it is something else."""
     same = [c for c in active.definition.criteria if key_of(c) == key_of(criterion)]
+    if same == [criterion]:
+        return ""
     asks = " and ".join(f"{SYMBOLS[c.operator]}\u00a0{format_number(c.threshold)}" for c in same)
     return f"Version {active.number}: {asks or 'not in the rule'}."
 

@@ -17,14 +17,8 @@ from advancement.evaluation.effect import Effect, effect_of
 from advancement.models import AdvancementEvent, AdvancementRule, RuleVersion
 from advancement.models.events import AdvancementEventType
 from advancement.rights import Right
-from advancement.rulebook import (
-    archive_rule,
-    disable_rule,
-    enable_rule,
-    lifecycles,
-    unarchive_rule,
-    writer_of,
-)
+from advancement.rulebook.reading import lifecycles, writer_of
+from advancement.rulebook.switching import archive_rule, disable_rule, enable_rule, unarchive_rule
 from advancement.runs.guardrails import LEAST_CANDIDATES
 from advancement.views.access import allows, may, others_may, require
 from advancement.views.paging import count_up_to
@@ -71,7 +65,7 @@ def archive(request: HttpRequest, slug: str) -> HttpResponse:
     events, more = count_up_to(AdvancementEvent.objects.filter(rule_id=slug))
     versions = rule.versions.count()
     if request.method == "POST":
-        archive_rule(slug)
+        archive_rule(slug, by=request.user.get_username())
         messages.success(request, f"“{isolated(version.title)}” is archived. Its versions and events stay.")
         return redirect("console:rules")
     context = _about(rule, version) | {

@@ -11,7 +11,8 @@ from advancement.criteria.errors import AdvancementError
 from advancement.evaluation.effect import effect_of
 from advancement.forms.rules import RuleEntry, read_rule
 from advancement.rights import Right
-from advancement.rulebook import activate_draft, discard_draft, lifecycles, save_draft
+from advancement.rulebook.drafts import activate_draft, discard_draft, save_draft
+from advancement.rulebook.reading import lifecycles
 from advancement.runs.schedule import next_slot
 from advancement.views.access import allows, others_may
 from advancement.views.rule_preview import Subject, details_context, guardrails, max_share
@@ -76,7 +77,8 @@ def discard(request: HttpRequest, slug: str) -> HttpResponse:
     """Take the draft off; its version stays in the list."""
     stored_rule(slug)
     try:
-        version = discard_draft(slug, number=_number(request.POST.get("number", "")))
+        number = _number(request.POST.get("number", ""))
+        version = discard_draft(slug, by=request.user.get_username(), number=number)
     except AdvancementError as error:
         messages.error(request, str(error))
     else:

@@ -40,7 +40,14 @@ def sprouts(request: HttpRequest) -> HttpResponse:
     """List sprouts, each with its TierBadge."""
     asked = SproutFilter(request.GET)
     found = asked.sprouts()
-    page = page_of(found.select_related("lifecycle_model"), request, parse=UUID)
+    page = page_of(
+        found.with_title_order().select_related("lifecycle_model"),
+        request,
+        key="id",
+        first_by="title_order",
+        anywhere=Sprout.objects.with_title_order(),
+        parse=UUID,
+    )
     count, more = count_up_to(found)
     held = Hold.objects.in_force(timezone.now()).filter(sprout__in=[sprout.pk for sprout in page.rows])
     context = {

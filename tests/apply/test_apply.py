@@ -19,7 +19,7 @@ from advancement.models import (
     Tier,
 )
 from advancement.models.runs import RunStatus
-from advancement.rulebook import archive_rule
+from advancement.rulebook.switching import archive_rule
 from advancement.runs.work import work_on
 from tests.factories import CREATED, add_model, add_rule, finished_run, make_signals, make_sprout, planned_run
 
@@ -168,7 +168,7 @@ def test_it_skips_the_moves_of_a_rule_that_changed_after_the_plan(change: str) -
     make_sprout(signals={"citations": 3})
     run = planned_run()
     if change == "archived":
-        archive_rule("a-rule")
+        archive_rule("a-rule", by="operator")
     else:
         add_rule("citations >= 2" if change == "edited" else "citations >= 3", enabled=change == "edited")
     assert reasons(apply(run)) == ["Rule a-rule changed after the plan was made."]

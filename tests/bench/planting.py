@@ -17,7 +17,7 @@ from advancement.criteria.rules import CriterionDefinition, RuleDefinition
 from advancement.criteria.signals import SIGNALS, Period, Unit
 from advancement.database.clock import database_now
 from advancement.models import LifecycleModel, SignalRefresh, Tier
-from advancement.rulebook import save_rules
+from advancement.rulebook.saving import save_rules
 
 MODELS: Final = {
     "botanical": ("seed", "sprout", "sapling", "tree"),

@@ -26,7 +26,8 @@ from advancement.models import LifecycleModel, Run, Sprout, Tier
 from advancement.models.runs import RunStatus, RunTrigger
 from advancement.rights import OPERATOR
 from advancement.rollback.scope import RollbackRequest
-from advancement.rulebook import archive_rule, save_draft
+from advancement.rulebook.drafts import save_draft
+from advancement.rulebook.switching import archive_rule
 from advancement.runs.override import override_tier
 from advancement.runs.start import RunRequest, start_rollback, start_run
 from advancement.runs.work import work_on
@@ -157,7 +158,7 @@ def _records() -> None:
         "views >= 4", slug="seed-to-sprout-cited", from_tier="seed", to_tier="sprout"
     )
     save_draft(draft, by="editor")
-    archive_rule("tree-to-grove-landmark")
+    archive_rule("tree-to-grove-landmark", by="operator")
     receive("sprouts", "two.csv", [TWO_SPROUTS], by="operator")
     receive("sprouts", "broken.csv", [TWO_SPROUTS.replace(b"botanical", b"astral", 1)], by="operator")
     work_on_uploads()

@@ -69,7 +69,13 @@ def test_the_first_stop_of_the_keyboard_skips_to_the_content(visit: Visit) -> No
 def test_the_palette_is_used_with_the_keyboard_alone(visit: Visit) -> None:
     page = visit("/")
     box, hits = page.locator("#palette-q"), page.locator("#palette .hit")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("run 2")
+    expect(hits).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.locator("#palette")).to_be_hidden()
     page.keyboard.press("/")
+    page.keyboard.press("Control+a")
     page.keyboard.type("architecture")
     expect(hits.nth(1)).to_be_visible()
     page.keyboard.press("ArrowDown")

@@ -34,3 +34,10 @@ def operator() -> Client:
 
 def approver() -> Client:
     return signed_in(APPROVER)
+
+
+def signed_in_superuser() -> Client:
+    """Return a browser in which somebody is signed in who may do everything."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    return client

@@ -12,7 +12,8 @@ from django.urls import reverse
 from advancement.aggregation import refresh_signals
 from advancement.database.clock import database_now
 from advancement.models import DailyCount, Run
-from advancement.rulebook import activate_draft, archive_rule, disable_rule, save_draft
+from advancement.rulebook.drafts import activate_draft, save_draft
+from advancement.rulebook.switching import archive_rule, disable_rule
 from tests.aggregation.conftest import make_event
 from tests.console.people import approver, operator, viewer
 from tests.criteria.cast import make_rule
@@ -177,7 +178,7 @@ def test_a_rule_that_moved_something_that_day_is_listed_though_it_is_off_or_arch
     page = _dashboard(client)
     assert [(rule.pk, night.count) for rule, night, _ in page.context["nights"]] == [("a-rule", 1)]
     assert "Off now" in page.text
-    archive_rule("a-rule")
+    archive_rule("a-rule", by="somebody")
     page = _dashboard(client)
     assert [rule.pk for rule, _, _ in page.context["nights"]] == ["a-rule"]
     assert "Archived" in page.text

@@ -1,7 +1,12 @@
 """What people see instead of a page, outside DEBUG: a sentence in the console's look, never a traceback."""
 
+import logging
+import sqlite3
+from uuid import UUID
+
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -24,7 +29,12 @@ def viewer(client: Client) -> Client:
     return client
 
 
-def test_an_address_without_a_page_says_so_within_the_console(viewer: Client) -> None:
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_address_without_a_page_says_so_within_the_console(
+    debug: bool, viewer: Client, settings: Settings
+) -> None:
+    settings.DEBUG = debug
+    assert "There is no sprout" in viewer.get(reverse("console:sprout", args=[UUID(int=7)])).text
     page = viewer.get("/no-such-page/")
     assert page.status_code == 404
     assert "Not found" in page.text
@@ -84,3 +94,43 @@ def test_a_defect_is_answered_without_anything_that_may_be_broken(
     assert "Something broke" in page.text
     assert "secret" not in page.text
     assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+
+
+def test_a_page_made_for_somebody_is_kept_out_of_shared_caches(viewer: Client) -> None:
+    for name in ("console:dashboard", "console:events", "console:diagnostics", "console:search"):
+        assert set(viewer.get(reverse(name))["Cache-Control"].split(", ")) == {"private", "no-cache"}, name
+
+
+def test_nul_is_refused_without_a_traceback_in_the_log(
+    viewer: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("django").addHandler(caplog.handler)
+    try:
+        assert viewer.get("/sprouts/?q=%00").status_code == 400
+    finally:
+        logging.getLogger("django").removeHandler(caplog.handler)
+    assert caplog.records
+    assert not any(record.exc_info for record in caplog.records)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (sqlite3.SQLITE_BUSY, "What you asked for was not done, and nothing was changed."),
+        (sqlite3.SQLITE_CANTOPEN, "The console does not get an answer from its database."),
+    ],
+)
+def test_a_database_that_fails_is_told_apart_from_a_defect(
+    code: int, said: str, viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        cause = sqlite3.OperationalError("a secret of the database")
+        cause.sqlite_errorcode = code
+        raise OperationalError(str(cause)) from cause
+
+    monkeypatch.setattr("advancement.views.health.next_slot", fail)
+    page = viewer.get(reverse("console:health"))
+    assert page.status_code == 503
+    assert page["Retry-After"] == "10"
+    assert said in page.text
+    assert "secret" not in page.text

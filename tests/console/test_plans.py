@@ -440,7 +440,7 @@ def stir(run: Run) -> None:
 def test_what_no_longer_holds_is_said_by_reason_and_by_name(run: Run) -> None:
     client = operator()
     part = client.get(at("plan_changes", run.pk), **HTMX).text
-    assert "All 5 moves still hold" in part
+    assert "All of its moves still hold" in part
     stir(run)
     part = client.get(at("plan_changes", run.pk), **HTMX).text
     assert "2 of these 4 moves no longer hold" in part

@@ -37,7 +37,9 @@ from advancement.models import (
 from advancement.models.runs import RunTrigger
 from advancement.rights import ROLES
 from advancement.rollback.scope import RollbackRequest
-from advancement.rulebook import archive_rule, save_draft, save_rules
+from advancement.rulebook.drafts import save_draft
+from advancement.rulebook.saving import save_rules
+from advancement.rulebook.switching import archive_rule
 from advancement.runs.start import RunRequest, start_rollback, start_run
 from advancement.runs.work import work_on
 from tests.console.addresses import (
@@ -175,7 +177,7 @@ def grove(settings: Settings) -> None:
     settings.ADVANCEMENT_APPROVE_OWN = True
     add_rule("citations >= 3")
     save_rules([make_rule("views >= 9", slug="an-old-rule", enabled=False)], by="tests")
-    archive_rule("an-old-rule")
+    archive_rule("an-old-rule", by="operator")
     save_draft(make_rule("views >= 8", slug="a-draft"), by="tests")
     sprout = make_sprout(signals={"citations": 7})
     run = finished_run()

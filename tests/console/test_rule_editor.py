@@ -18,7 +18,8 @@ from advancement.database.clock import database_now
 from advancement.evaluation.preview import MatchCount, preview_details
 from advancement.models import AdvancementRule, RuleVersion, SignalRefresh
 from advancement.rights import APPROVER, RULE_EDITOR, VIEWER, Right
-from advancement.rulebook import archive_rule, save_draft
+from advancement.rulebook.drafts import save_draft
+from advancement.rulebook.switching import archive_rule
 from advancement.views import rule_preview
 from tests.console.people import approver, editor, operator, person, signed_in, viewer
 from tests.criteria.cast import make_rule
@@ -581,7 +582,7 @@ def test_what_changes_something_does_not_answer_a_mere_look(name: str) -> None:
 
 def test_an_archived_rule_is_read_only_for_everybody() -> None:
     add_rule("citations >= 3")
-    archive_rule("a-rule")
+    archive_rule("a-rule", by="operator")
     browser = editor()
     page = browser.get(RULE).text
     assert "This rule was archived" in page

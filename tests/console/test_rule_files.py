@@ -15,7 +15,10 @@ from pytest_django import Settings
 from advancement.criteria.rule_json import rules_to_json
 from advancement.criteria.rules import RuleDefinition
 from advancement.models import AdvancementRule, RuleVersion
-from advancement.rulebook import archive_rule, current_rules, save_draft, save_rules
+from advancement.rulebook.drafts import save_draft
+from advancement.rulebook.reading import current_rules
+from advancement.rulebook.saving import save_rules
+from advancement.rulebook.switching import archive_rule
 from tests.console.people import approver, editor, operator, person, signed_in, viewer
 from tests.criteria.cast import make_rule
 from tests.factories import add_rule, add_rules
@@ -209,7 +212,7 @@ def test_whoever_may_not_switch_rules_off_gets_a_draft_for_that(settings: Settin
 
 def test_an_archived_rule_comes_back_only_with_the_right_to_activate(both: Client) -> None:
     add_rule("citations >= 3")
-    archive_rule("a-rule")
+    archive_rule("a-rule", by="operator")
     rule = make_rule("citations >= 3", enabled=False)
     client = operator()
     assert "stays archived" in words(checked(client, rule))

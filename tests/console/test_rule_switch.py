@@ -8,7 +8,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from advancement.models import AdvancementEvent, AdvancementRule, Tier
-from advancement.rulebook import archive_rule, disable_rule, save_draft, save_rules
+from advancement.rulebook.drafts import save_draft
+from advancement.rulebook.saving import save_rules
+from advancement.rulebook.switching import archive_rule, disable_rule
 from tests.console.people import approver, editor, operator, signed_in, viewer
 from tests.criteria.cast import make_rule
 from tests.factories import add_model, add_rule, add_rules, finished_run, make_sprout
@@ -175,7 +177,7 @@ def test_a_draft_and_an_archived_rule_cannot_be_switched() -> None:
     assert answer.status_code == 404
     assert "it is activated in the editor" in words(answer)
     add_rule("views >= 1")
-    archive_rule("a-rule")
+    archive_rule("a-rule", by="operator")
     answer = approver().post(SWITCH, {"version": 2})
     assert answer.status_code == 404
     assert "bring it back" in words(answer)
@@ -192,8 +194,9 @@ def test_archiving_says_what_stays_and_takes_the_rule_out_of_use() -> None:
     assert "2 versions and 1 event stay." in said
     assert rule().archived_at is None
     assert client.post(ARCHIVE)["Location"] == "/rules/"
-    assert rule().archived_at
+    assert (bool(rule().archived_at), rule().archived_by) == (True, "operator")
     assert "Its versions and events stay." in words(client.get("/rules/"))
+    assert "by operator" in words(client.get("/rules/a-rule/"))
     assert AdvancementEvent.objects.filter(rule_id="a-rule").count() == 1
     assert "is archived already" in words(client.get(ARCHIVE, follow=True))
 
@@ -204,7 +207,7 @@ def test_archiving_is_for_operators_and_bringing_back_for_approvers() -> None:
         assert client.get(ARCHIVE).status_code == 403
         assert client.post(ARCHIVE).status_code == 403
     assert rule().archived_at is None
-    archive_rule("a-rule")
+    archive_rule("a-rule", by="operator")
     for name in ("Viewer", "Rule editor", "Operator"):
         client = signed_in(name, f"{name}-2")
         assert client.get(UNARCHIVE).status_code == 403
@@ -214,7 +217,7 @@ def test_archiving_is_for_operators_and_bringing_back_for_approvers() -> None:
 
 def test_a_rule_comes_back_switched_off() -> None:
     add_rule("citations >= 1")
-    archive_rule("a-rule")
+    archive_rule("a-rule", by="operator")
     client = approver()
     assert "It comes back switched off" in words(client.get(UNARCHIVE))
     assert client.post(UNARCHIVE)["Location"] == "/rules/"
@@ -226,11 +229,11 @@ def test_a_rule_comes_back_switched_off() -> None:
 
 def test_a_draft_comes_back_as_a_draft() -> None:
     save_draft(make_rule("citations >= 1"), by="editor")
-    archive_rule("a-rule")
+    archive_rule("a-rule", by="operator")
     client = approver()
     assert "It comes back as a draft" in words(client.get(UNARCHIVE))
     client.post(UNARCHIVE)
-    assert (rule().archived_at, rule().active_version) == (None, None)
+    assert (rule().archived_at, rule().archived_by, rule().active_version) == (None, "", None)
     assert "It is a draft." in words(client.get("/rules/"))
 
 

@@ -23,7 +23,8 @@ from advancement.models import (
     SignalRefresh,
     Tier,
 )
-from advancement.rulebook import archive_rule, disable_rule, save_draft
+from advancement.rulebook.drafts import save_draft
+from advancement.rulebook.switching import archive_rule, disable_rule
 from tests.console.people import approver, editor, operator, person, viewer
 from tests.criteria.cast import make_rule
 from tests.factories import add_model, add_rule, add_rules, finished_run, make_sprout, refreshed
@@ -285,7 +286,7 @@ def cast() -> None:
         make_rule("views >= 1", slug="ac", lifecycle_model="academic", from_tier="draft", to_tier="preprint"),
     )
     save_draft(make_rule("views >= 5", slug="off", from_tier="seed"), by="editor")
-    archive_rule("away")
+    archive_rule("away", by="operator")
 
 
 @pytest.mark.parametrize(
@@ -343,7 +344,7 @@ def test_before_the_first_rule_it_says_what_a_rule_is_and_offers_what_one_may_do
 
 def test_when_all_rules_are_archived_it_leads_to_them(root: Client) -> None:
     add_rule("views >= 1")
-    archive_rule("a-rule")
+    archive_rule("a-rule", by="operator")
     assert "All rules are archived" in words(page(root))
     assert shown(root, "?state=archived") == ["a-rule"]
 
@@ -480,7 +481,7 @@ def test_whoever_may_not_look_at_rules_is_told_so(client: Client) -> None:
 
 def test_an_archived_rule_says_when_and_offers_to_come_back() -> None:
     add_rule("views >= 1")
-    archive_rule("a-rule")
+    archive_rule("a-rule", by="operator")
     said = row(approver(), "a-rule", "?state=archived")
     assert "archived" in said
     assert "Bring back" in said

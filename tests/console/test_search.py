@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from advancement.models import AdvancementEvent, Run
-from tests.console.people import viewer
+from advancement.views.destinations import destinations
+from tests.console.people import signed_in_superuser, viewer
 from tests.factories import add_rule, finished_run, make_sprout
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +58,58 @@ def test_a_sprout_that_was_deleted_leads_to_its_events() -> None:
     wanted = sprout.pk
     sprout.delete()
     assert _search(viewer(), str(wanted))["Location"] == f"{reverse('console:events')}?sprout={wanted}"
+
+
+@pytest.mark.parametrize("text", ["run {}", "Run #{}", "dry run {}", "rollback {}", "#{}"])
+def test_a_run_is_found_by_a_word_and_its_number(text: str) -> None:
+    run = finished_run()
+    page = _search(viewer(), text.format(run.pk))
+    assert page["Location"] == reverse("console:run", args=[run.pk])
+
+
+def test_a_word_before_the_number_says_which_is_meant() -> None:
+    add_rule()
+    make_sprout(signals={"citations": 5})
+    finished_run()
+    event = AdvancementEvent.objects.get()
+    client = viewer()
+    assert _search(client, f"event {event.pk}")["Location"] == reverse("console:event", args=[event.pk])
+    assert _kinds(_search(client, "event 123456789")) == []
+
+
+def test_the_words_of_a_title_are_found_in_any_order() -> None:
+    make_sprout(title="notes/Old Oak.md")
+    make_sprout(title="notes/oak.md")
+    assert [hit.name for hit in _search(viewer(), "oak  old").context["hits"]] == ["notes/Old Oak.md"]
+
+
+def test_of_many_sprouts_the_first_by_title_are_shown_with_the_way_to_all() -> None:
+    for number in reversed(range(10)):
+        make_sprout(title=f"{'Oak' if number % 2 else 'oak'} {number}")
+    page = _search(viewer(), "oak")
+    assert [hit.name[-1] for hit in page.context["hits"]] == list("01234567")
+    assert f"{reverse('console:sprouts')}?q=oak" in page.text
+
+
+def test_pages_are_found_by_what_is_done_there_for_those_who_may() -> None:
+    anybody, looker = signed_in_superuser(), viewer()
+
+    def names(client: Client, text: str) -> list[str]:
+        return [hit.name for hit in _search(client, text).context["hits"]]
+
+    assert names(anybody, "rollback") == ["Bulk Rollback"]
+    assert names(anybody, "undo") == ["Bulk Rollback"]
+    assert names(looker, "rollback") == []
+    assert names(looker, "health") == ["Health"]
+
+
+def test_every_page_that_a_search_names_is_there() -> None:
+    client = signed_in_superuser()
+    request = RequestFactory().get("/")
+    request.user = User.objects.get(is_superuser=True)
+    addresses = [place.address for place in destinations(request, "")]
+    assert len(addresses) > 10
+    assert {client.get(address).status_code for address in addresses} == {200}
 
 
 def test_nothing_found_says_so_and_what_to_try() -> None:

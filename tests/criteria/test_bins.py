@@ -79,6 +79,11 @@ def test_the_border_belongs_to_the_side_that_the_comparison_says() -> None:
     assert all(cut.value > cut.shown for cut in above)
 
 
+def test_where_there_is_room_rare_values_have_bars_of_their_own() -> None:
+    cuts = cuts_for(criterion("refinements >= 3"), Spread(lowest=1, highest=2, low=1, high=1))
+    assert [cut.shown for cut in cuts] == [2, 3]
+
+
 @pytest.mark.parametrize(
     ("low", "high", "name", "text"),
     [

@@ -3,7 +3,7 @@
 import pytest
 
 from advancement.criteria.rules import RuleDefinition
-from advancement.criteria.sentences import criterion_sentence, rule_sentence
+from advancement.criteria.sentences import count_words, criterion_sentence, rule_sentence
 from tests.criteria.cast import criterion, make_rule
 
 
@@ -22,6 +22,23 @@ from tests.criteria.cast import criterion, make_rule
 )
 def test_a_criterion_reads_as_words(text: str, sentence: str) -> None:
     assert criterion_sentence(criterion(text)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("retrievals", 15, "15 retrievals"),
+        ("retrievals", 1, "1 retrieval"),
+        ("uniqueLenses", 1, "1 unique lens"),
+        ("uniqueQueries", 1, "1 unique query"),
+        ("searchAppearances", 0, "0 search appearances"),
+        ("daysActive", 1, "1 day active"),
+        ("utilityScore", 1, "1 utility score"),
+        ("sightings", 1, "1 sightings"),
+    ],
+)
+def test_a_figure_is_named_as_one_or_as_many(name: str, value: float, words: str) -> None:
+    assert count_words(name, value) == words
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from advancement.database.statements import Fragment, Statement, Variable
 from advancement.evaluation.expressions import DaysBetween
 from advancement.holds import set_hold
 from advancement.models import AdvancementEvent, AdvancementRule, LeftOut, LifecycleModel, Sprout
-from advancement.rulebook import add_version
+from advancement.rulebook.versions import add_version
 from advancement.runs.work import work_on
 from tests.criteria.cast import make_rule
 from tests.factories import add_model, add_rule, finished_run, make_sprout, planned_run

@@ -7,7 +7,7 @@ from django.db.models import F
 
 from advancement.holds import release_hold, set_hold
 from advancement.models import LeftOut, Run, Sprout
-from advancement.rulebook import archive_rule
+from advancement.rulebook.switching import archive_rule
 from tests.criteria.cast import make_rule
 from tests.factories import add_model, add_rule, add_rules, make_signals, make_sprout, planned_run
 
@@ -121,7 +121,7 @@ def test_the_first_rule_by_priority_then_slug_wins() -> None:
     )
     make_sprout(signals={"citations": 3})
     assert planned_run().moves.get().rule_version.rule_id == "z"
-    archive_rule("z")
+    archive_rule("z", by="operator")
     assert planned_run().moves.get().rule_version.rule_id == "a"
 
 

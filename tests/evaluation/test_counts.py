@@ -22,15 +22,10 @@ from advancement.evaluation.effect import effect_of
 from advancement.holds import set_hold
 from advancement.models import AdvancementRule, RuleCount, RuleVersion, Sprout, Tier
 from advancement.models.runs import RunTrigger
-from advancement.rulebook import (
-    activate_draft,
-    archive_rule,
-    disable_rule,
-    enable_rule,
-    lifecycles,
-    save_draft,
-    save_rules,
-)
+from advancement.rulebook.drafts import activate_draft, save_draft
+from advancement.rulebook.reading import lifecycles
+from advancement.rulebook.saving import save_rules
+from advancement.rulebook.switching import archive_rule, disable_rule, enable_rule
 from advancement.runs.start import RunRequest, start_run
 from tests.criteria.cast import make_rule
 from tests.evaluation.groves import Grove, Planted, groves
@@ -298,7 +293,7 @@ def test_switching_archiving_and_activating_make_the_overlaps_of_the_tier_out_of
     enable_rule("a", by="approver")
     refresh_counts()
     assert figures("b") == (1, 1, {"a": 1})
-    archive_rule("a")
+    archive_rule("a", by="operator")
     add_rules(make_rule("citations >= 6", slug="b"))
     refresh_counts()
     assert figures("b") == (1, 1, {})

@@ -13,7 +13,8 @@ from advancement.criteria.rules import RuleDefinition
 from advancement.criteria.validation import check_rule
 from advancement.evaluation.explain import explain
 from advancement.models import AdvancementEvent, Run, Sprout
-from advancement.rulebook import lifecycles, save_rules
+from advancement.rulebook.reading import lifecycles
+from advancement.rulebook.saving import save_rules
 from advancement.runs.summary import summarise
 from advancement.runs.work import work_on
 from tests.evaluation.groves import LADDERS, TIERS, Grove, Planted, groves

@@ -24,7 +24,8 @@ from advancement.evaluation.preview import (
     preview_details,
 )
 from advancement.models import RuleVersion
-from advancement.rulebook import lifecycles, save_rules
+from advancement.rulebook.reading import lifecycles
+from advancement.rulebook.saving import save_rules
 from tests.criteria.cast import make_rule
 from tests.evaluation.groves import Rows, aggregations, criteria
 from tests.factories import CREATED, make_signals, make_sprout, refreshed

@@ -70,7 +70,7 @@ POINTS: Final = (
     "advancement.rollback.plan:publish_plan",
     "advancement.runs.work:disable_rolled_back_rules",
     "advancement.rollback.rules:disable_rule",
-    "advancement.rulebook:add_version",
+    "advancement.rulebook.versions:add_version",
     # override and holds
     "advancement.runs.override:insert_leased",
     "advancement.runs.override:publish_plan",

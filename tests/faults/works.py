@@ -24,7 +24,7 @@ from advancement.models import Hold, Run, Sprout
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
 from advancement.notifications.send import send_due
 from advancement.rollback.scope import RollbackRequest
-from advancement.rulebook import save_rules
+from advancement.rulebook.saving import save_rules
 from advancement.runs import retry, start, work
 from advancement.runs.decisions import approve
 from advancement.runs.override import override_tier

@@ -19,7 +19,10 @@ from advancement.models import (
     SignalAggregation,
     Sprout,
 )
-from advancement.rulebook import NewerVersion, archive_rule, save_draft, save_rules
+from advancement.rulebook.drafts import save_draft
+from advancement.rulebook.errors import NewerVersion
+from advancement.rulebook.saving import save_rules
+from advancement.rulebook.switching import archive_rule
 from advancement.runs.lease import take_lease
 from advancement.runs.work import work_on
 from tests.criteria.cast import make_rule
@@ -130,7 +133,7 @@ def test_a_rule_that_changes_while_a_batch_waits_for_it_moves_nothing(beside: Be
     run = planned_run(batch_size=2)
     with open_transaction():
         if change == "archived":
-            archive_rule("a-rule")
+            archive_rule("a-rule", by="operator")
         else:
             add_rule("citations >= 1" if change == "edited" else "citations >= 3", enabled=change == "edited")
         applying = beside(finish(run))

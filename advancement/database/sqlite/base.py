@@ -1,14 +1,14 @@
 """The connection to SQLite. Django finds it by the name of this module."""
 
-import sqlite3
 from time import monotonic, sleep
 from typing import Final
 
 from django.db import OperationalError
 from django.db.backends.sqlite3 import base
 
+from advancement.database.busy import is_busy
+
 _PAUSE: Final = 0.0005
-_WAITS: Final = sqlite3.SQLITE_BUSY
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -28,13 +28,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
                     super()._start_transaction_under_autocommit()  # type: ignore[misc]
                     return
                 except OperationalError as error:
-                    if not _is_busy(error) or monotonic() > until:
+                    if not is_busy(error) or monotonic() > until:
                         raise
                 sleep(_PAUSE)
         finally:
             self.connection.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
-
-
-def _is_busy(error: OperationalError) -> bool:
-    code: int | None = getattr(error.__cause__, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF == _WAITS

@@ -6,9 +6,9 @@ from django.core.management.base import CommandParser
 
 from advancement.criteria.errors import AdvancementError
 from advancement.criteria.wording import advice, quoted
-from advancement.management.base import ConsoleCommand
+from advancement.management.base import ConsoleCommand, system_user
 from advancement.models import AdvancementRule
-from advancement.rulebook import archive_rule
+from advancement.rulebook.switching import archive_rule
 
 
 class Command(ConsoleCommand):
@@ -28,7 +28,7 @@ class Command(ConsoleCommand):
         if rule is None:
             known = AdvancementRule.objects.filter(archived_at__isnull=True).values_list("pk", flat=True)
             raise AdvancementError(f"There is no rule {quoted(slug)}; {advice(slug, known)}")
-        archive_rule(slug)
+        archive_rule(slug, by=system_user())
         if options["json"]:
             self.print_json({"rule": slug, "archived": rule.archived_at is None})
         elif rule.archived_at:

@@ -4,7 +4,7 @@ from typing import Any
 
 from advancement.criteria.rule_json import rules_to_json
 from advancement.management.base import ConsoleCommand
-from advancement.rulebook import current_rules
+from advancement.rulebook.reading import current_rules
 
 
 class Command(ConsoleCommand):

@@ -8,7 +8,8 @@ from advancement.criteria.errors import AdvancementError
 from advancement.importing.reading import name_of
 from advancement.importing.rules import read_rules
 from advancement.management.base import ConsoleCommand, system_user
-from advancement.rulebook import RulesRefused, save_rules
+from advancement.rulebook.errors import RulesRefused
+from advancement.rulebook.saving import save_rules
 
 
 class Command(ConsoleCommand):

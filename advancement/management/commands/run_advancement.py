@@ -14,7 +14,7 @@ from advancement.management.base import ConsoleCommand, sentence_of, system_user
 from advancement.management.report import print_run
 from advancement.models import Run
 from advancement.models.runs import RunStatus, RunTrigger
-from advancement.rulebook import active_versions
+from advancement.rulebook.reading import active_versions
 from advancement.runs.schedule import resume_abandoned, run_scheduled
 from advancement.runs.start import RunRequest, check_scope, start_run
 from advancement.runs.summary import nothing_done, summarise

@@ -48,9 +48,13 @@
     if (event.target.matches("dialog.palette")) event.target.close();
   });
 
-  // Keys: / searches, ? shows the keys, g and a letter go to a place. Not while somebody types.
+  // Keys: / or Ctrl+K (⌘K) searches, also from within a field; ? shows the keys, g and a letter go to a place. Not while somebody types.
   let going = 0;
   document.addEventListener("keydown", (event) => {
+    if (event.key.toLowerCase() === "k" && event.ctrlKey !== event.metaKey && !event.altKey && !event.shiftKey) {
+      if (!document.querySelector("dialog[open]") && open("palette")) event.preventDefault();
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.target.closest("input, select, textarea, [contenteditable]") || document.querySelector("dialog[open]")) return;
     if (event.key === "/" && open("palette")) { event.preventDefault(); return; }
@@ -67,6 +71,8 @@
   const palette = document.getElementById("palette");
   palette?.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    // Browsers would only empty the box.
+    if (event.key === "Escape") { event.preventDefault(); palette.close(); return; }
     const box = palette.querySelector("input[type=search]");
     const list = palette.querySelector(".hits");
     const hits = list ? [...list.querySelectorAll("a")] : [];

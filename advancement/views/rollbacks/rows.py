@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
 from advancement.models import AdvancementEvent, LeftOut, Move, Run, Sprout
+from advancement.models.sprouts import titled
 from advancement.rollback.changes import changed_moves
 from advancement.views.paging import Page, page_of
 from advancement.views.rollbacks.buckets import CHANGED, CLEAN, REVERTED
@@ -53,7 +54,7 @@ def search_term(request: HttpRequest) -> str:
 def moves_matching(run: Run, term: str) -> "QuerySet[Move]":
     """Return the first step of each sprout that a plan moves, of those whose title has the term."""
     moves = Move.objects.filter(run=run.pk, step=1)
-    return moves.filter(sprout__title__icontains=term) if term else moves
+    return moves.filter(titled(term, "sprout__title")) if term else moves
 
 
 def listing(
@@ -74,11 +75,11 @@ def listing(
         return _of_moves(page, _later_steps(run, page) if several_steps else {}, told=bucket == CHANGED)
     if bucket == REVERTED:
         events = AdvancementEvent.objects.filter(run_id=run.pk)
-        found = events.filter(sprout_title__icontains=term) if term else events
+        found = events.filter(titled(term, "sprout_title")) if term else events
         return _of_events(page_of(found, request, key="id"))
     left_out = LeftOut.objects.filter(run=run.pk, bucket=bucket)
     if term:
-        named = AdvancementEvent.objects.filter(pk=OuterRef("event_id"), sprout_title__icontains=term)
+        named = AdvancementEvent.objects.filter(titled(term, "sprout_title"), pk=OuterRef("event_id"))
         left_out = left_out.filter(Exists(named))
     return _of_left_out(page_of(left_out, request, key="id"))
 

@@ -9,7 +9,8 @@ from django.db.models import Q
 from advancement.holds import set_hold
 from advancement.models import AdvancementEvent, LeftOut, Move, Run, SignalAggregation, Sprout, Tier
 from advancement.models.runs import RunTrigger
-from advancement.rulebook import archive_rule, disable_rule, save_rules
+from advancement.rulebook.saving import save_rules
+from advancement.rulebook.switching import archive_rule, disable_rule
 from advancement.runs.override import override_tier
 from tests.criteria.cast import make_rule
 from tests.faults.children import in_child
@@ -51,7 +52,7 @@ _EDITED: Final = make_rule("citations >= 99", slug=_RULE)
 _FOR_RUNS: Final = (
     Change("rule edited", lambda _: save_rules([_EDITED], by="x"), _of_rule, "Rule cited changed"),
     Change("rule disabled", lambda _: disable_rule(_RULE, by="x"), _of_rule, "Rule cited changed"),
-    Change("rule archived", lambda _: archive_rule(_RULE), _of_rule, "Rule cited changed"),
+    Change("rule archived", lambda _: archive_rule(_RULE, by="operator"), _of_rule, "Rule cited changed"),
     Change(
         "tier removed",
         lambda _: Tier.objects.filter(slug="tree").delete(),

@@ -1,0 +1,56 @@
+"""The rules as they are stored."""
+
+from dataclasses import replace
+
+from advancement.criteria.rules import RuleDefinition
+from advancement.models import AdvancementRule, RuleVersion, Tier
+
+
+def lifecycles(using: str = "default") -> dict[str, list[str]]:
+    """Return the tier slugs of each lifecycle model, in order of position."""
+    found: dict[str, list[str]] = {}
+    tiers = Tier.objects.using(using)
+    for model, slug in tiers.order_by("lifecycle_model", "position").values_list("lifecycle_model", "slug"):
+        found.setdefault(model, []).append(slug)
+    return found
+
+
+def active_versions(using: str = "default") -> list[RuleVersion]:
+    """Return the active versions of the enabled rules, in the order in which they are tried."""
+    return list(
+        RuleVersion.objects.using(using)
+        .filter(active_in__isnull=False, active_in__archived_at__isnull=True, enabled=True)
+        .prefetch_related("criteria")
+        .order_by("priority", "rule")
+    )
+
+
+def current_rules(using: str = "default") -> list[RuleDefinition]:
+    """Return every rule that is not archived, as its active version says; a mere draft counts as disabled."""
+    rules = (
+        AdvancementRule.objects.using(using)
+        .filter(archived_at__isnull=True)
+        .select_related("active_version", "draft_version")
+        .prefetch_related("active_version__criteria", "draft_version__criteria")
+    )
+    found = []
+    for rule in rules:
+        if rule.active_version:
+            found.append(rule.active_version.definition)
+        elif rule.draft_version:
+            found.append(replace(rule.draft_version.definition, enabled=False))
+    return sorted(found, key=lambda definition: definition.order)
+
+
+def writer_of(rule: AdvancementRule) -> str:
+    """Return who wrote what a rule's active version says; switching it on or off writes nothing."""
+    using = rule._state.db
+    active = rule.active_version
+    if active is None:
+        return ""
+    said, writer = replace(active.definition, enabled=True), active.created_by
+    versions = rule.versions.using(using).filter(number__lt=active.number).prefetch_related("criteria")
+    for version in versions.order_by("-number"):
+        if replace(version.definition, enabled=True) == said:
+            writer = version.created_by
+    return writer
