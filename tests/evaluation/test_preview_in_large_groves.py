@@ -76,7 +76,9 @@ def test_before_there_is_a_copy_figures_are_extrapolated_from_the_same_sample_an
     assert details.count == counted
     assert details.alone[0] == pytest.approx(SPROUTS / 2, rel=0.15)
     assert details.lost
-    assert details.lost.count == details.active_matches - counted.matches  # type: ignore[operator]
+    # Each of the three is rounded by itself.
+    lost = details.active_matches - counted.matches  # type: ignore[operator]
+    assert details.lost.count == pytest.approx(lost, abs=1)
     chart = histogram(RULE, 0)
     assert not chart.exact
     assert dict(chart.at)[3] == counted.matches
