@@ -37,7 +37,8 @@ def first_steps(user: User | AnonymousUser) -> list[Step]:
     rules = AdvancementRule.objects.filter(archived_at__isnull=True)
     draft = rules.filter(draft_version__isnull=False).order_by("pk").first()
     on = rules.filter(active_version__enabled=True).exists()
-    plans = Run.objects.filter(kind=RunKind.ADVANCEMENT, planned_at__isnull=False)
+    # A plan that moves nothing cannot be applied: another dry run is to be made.
+    plans = Run.objects.filter(kind=RunKind.ADVANCEMENT, planned_at__isnull=False, moves_planned__gt=0)
     plan = plans.order_by("-id").first()
 
     def step(

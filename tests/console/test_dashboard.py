@@ -50,6 +50,8 @@ def test_each_first_step_is_ticked_off_when_it_is_really_done_and_all_go_with_th
     assert "Refresh signals</button>" not in _dashboard(client).text
     save_draft(make_rule("views >= 1"), by="somebody")
     assert _left(client)[0] == "activate"
+    finished_run(dry_run=True)
+    assert "dry-run" in _left(client), "its plan is empty"
     activate_draft("a-rule", by="another")
     assert _left(client)[0] == "dry-run"
     run = finished_run(dry_run=True)
