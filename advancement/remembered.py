@@ -14,8 +14,8 @@ Counts = TypeVar("Counts", bound=Mapping[Any, int])
 MANY: Final = 2_000
 _REMEMBERED: Final = timedelta(hours=12)
 # So many rows are counted anew each time.
-_COUNTED_ANEW: Final = 50_000
-_A_WHILE: Final = timedelta(minutes=1)
+COUNTED_ANEW: Final = 50_000
+LATELY: Final = timedelta(minutes=1)
 
 
 def remembered(run: Run, what: str, look: Callable[[], Any], using: str) -> Any:
@@ -33,7 +33,7 @@ def remembered(run: Run, what: str, look: Callable[[], Any], using: str) -> Any:
     return known
 
 
-def counted_lately(what: str, count: Callable[[], Counts], *, within: timedelta = _A_WHILE) -> Counts:
+def counted_lately(what: str, count: Callable[[], Counts], *, within: timedelta = LATELY) -> Counts:
     """Return counts of rows, of very many as they were at most a minute ago, or as long as `within` says.
 
     `what` names the question, and is all that it depends on besides the time.
@@ -42,6 +42,6 @@ def counted_lately(what: str, count: Callable[[], Counts], *, within: timedelta 
     known: Counts | None = process.get(what)
     if known is None:
         known = count()
-        if sum(known.values()) > _COUNTED_ANEW:
+        if sum(known.values()) > COUNTED_ANEW:
             process.set(what, known, within.total_seconds())
     return known

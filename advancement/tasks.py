@@ -18,6 +18,7 @@ from advancement.models.runs import RunKind, RunStatus
 from advancement.notifications.outbox import something_to_send
 from advancement.notifications.send import send_due
 from advancement.runs.counting import count_after_runs
+from advancement.runs.refreshing import refresh_asked_for, refresh_when_asked
 from advancement.runs.schedule import note_tick, something_to_do, work_off
 from advancement.runs.sealing import seal_ended_runs
 from advancement.runs.waking import NOTIFICATIONS_CLUSTER, RUNS_CLUSTER, wake_up
@@ -40,7 +41,7 @@ def tick() -> bool:
     whose worker died before it sealed them are sealed here.
     """
     try:
-        run_due = something_to_do() or something_uploaded()
+        run_due = something_to_do() or something_uploaded() or refresh_asked_for()
         message_due = something_to_send()
         note_tick()
         prune_tasks()
@@ -59,10 +60,12 @@ def tick() -> bool:
 def work() -> list[str]:
     """On the long-running cluster: resume what was left lying, do the date that is due, then import files.
 
-    Afterwards, when nobody waits any more, count what the rules match.
+    Then refresh the signals for whoever asked for it, with what was imported just now. Afterwards, when
+    nobody waits any more, count what the rules match.
     """
     runs = work_off()
     work_on_uploads()
+    refresh_when_asked()
     for run in runs:
         logger.info(_line(run))
     count_after_runs()

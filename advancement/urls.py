@@ -26,6 +26,7 @@ from advancement.views import (
     run_start,
     runs,
     search,
+    signals,
     sprout_actions,
     sprouts,
     uploads,
@@ -45,6 +46,7 @@ urlpatterns = [
     path("health/notifications/", notifications.notifications, name="notifications"),
     path("health/notifications/<int:message_id>/", notifications.notification, name="notification"),
     path("health/notifications/<int:message_id>/resend/", notifications.resend_one, name="resend_one"),
+    path("health/signals/", signals.signals, name="signals"),
     path("health/diagnostics/", diagnostics.diagnostics, name="diagnostics"),
     path("health/diagnostics.txt", diagnostics.diagnostics_text, name="diagnostics_text"),
     # Import

@@ -22,7 +22,15 @@ from django.db.models import (
 )
 from django.db.models.expressions import Combinable, Expression, ExpressionWrapper
 from django.db.models.functions import Cast, JSONArray, JSONObject
-from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual, Lookup
+from django.db.models.lookups import (
+    Exact,
+    GreaterThan,
+    GreaterThanOrEqual,
+    IsNull,
+    LessThan,
+    LessThanOrEqual,
+    Lookup,
+)
 
 from advancement.criteria.rules import Logic, Operator, RuleDefinition
 from advancement.criteria.signals import SIGNALS, Period, Signal, Unit
@@ -114,6 +122,15 @@ class CompiledRule:
         """The value that one criterion tests, as a double; null where it is unknown."""
         criterion = self.definition.criteria[index]
         return Cast(self._values.value(SIGNALS[criterion.signal], Period(criterion.period)), FloatField())
+
+    def nothing_known(self) -> Q | None:
+        """Whether every signal that the rule asks for is unknown; None for a rule that asks for none."""
+        criteria = enumerate(self.definition.criteria)
+        asked = [index for index, criterion in criteria if SIGNALS[criterion.signal].column is not None]
+        unknown = Q()
+        for index in asked:
+            unknown &= Q(IsNull(self.actual(index), True))
+        return unknown if asked else None
 
     def holds(self) -> Expression:
         """Whether the criteria are met, as a column; null counts as not met."""

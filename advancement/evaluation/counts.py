@@ -1,9 +1,10 @@
 """How many sprouts each rule matches: counted set-based for whole tiers at once, and kept."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from django.core.cache import cache
@@ -11,6 +12,7 @@ from django.db import connections, transaction
 from django.db.models import BigIntegerField, Case, Count, Max, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable, Expression
 from django.db.models.functions import Cast
+from django.utils import timezone
 
 from advancement.criteria.validation import check_rule
 from advancement.database.clock import database_now
@@ -18,6 +20,7 @@ from advancement.database.snapshot import one_snapshot
 from advancement.evaluation.compile import CompiledRules, with_signals
 from advancement.models import RuleCount, RuleVersion, Run, SignalRefresh, Sprout
 from advancement.models.runs import RunKind
+from advancement.remembered import COUNTED_ANEW, LATELY, counted_lately
 from advancement.rulebook.reading import lifecycles
 
 # Rules whose matches fit into one signed 64-bit number, a bit for each.
@@ -89,12 +92,28 @@ def in_use(version: RuleVersion) -> bool:
     return version.enabled and getattr(version, "active_in", None) is not None
 
 
-def outdated(versions: Iterable[RuleVersion], since: datetime | None) -> set[_Ladder]:
+def count_sprouts(using: str = "default") -> dict[_Ladder, int]:
+    """Return how many sprouts are in each tier, by model and slug; of many, as of a minute ago at most."""
+    return counted_lately(f"sprouts-{using}", partial(_count_sprouts, using))
+
+
+def _count_sprouts(using: str) -> dict[_Ladder, int]:
+    rows = Sprout.objects.using(using).order_by().values_list("lifecycle_model", "tier")
+    return {(model, tier): count for model, tier, count in rows.annotate(count=Count("pk"))}
+
+
+def outdated(
+    versions: Iterable[RuleVersion], since: datetime | None, sizes: Mapping[_Ladder, int], now: datetime
+) -> set[_Ladder]:
     """Return model and tier of the versions to count anew: one without a count, or with one too old.
 
-    `since` is when signals or tiers changed last. A version that came into use later than that of its
-    tier were counted makes those out of date as well, since they may overlap with it.
+    `since` is when signals or tiers changed last, `sizes` what `count_sprouts` says: sprouts may have come
+    or gone. A version that came into use later than that of its tier were counted makes those out of date
+    as well, since they may overlap with it.
     """
+    # The sizes of a large grove may be older than the count.
+    settled = now - LATELY if sum(sizes.values()) > COUNTED_ANEW else now
+    resized: set[_Ladder] = set()
     oldest: dict[_Ladder, datetime | None] = {}
     newest: dict[_Ladder, datetime] = {}
     for version in versions:
@@ -103,10 +122,13 @@ def outdated(versions: Iterable[RuleVersion], since: datetime | None) -> set[_La
         former = oldest.get(key, count and count.as_of)
         oldest[key] = min(former, count.as_of) if former and count else None
         rule = getattr(version, "active_in", None)
+        if count and count.as_of <= settled and count.candidates != sizes.get(key, 0):
+            resized.add(key)
         needed = [at for at in (since, newest.get(key), rule and rule.activated_at) if at]
         if needed:
             newest[key] = max(needed)
-    return {key for key, at in oldest.items() if at is None or (key in newest and at < newest[key])}
+    late = {key for key, at in oldest.items() if at is None or (key in newest and at < newest[key])}
+    return late | resized
 
 
 def refresh_counts(*, using: str = "default") -> bool:
@@ -115,7 +137,7 @@ def refresh_counts(*, using: str = "default") -> bool:
     It is not while somebody else is counting.
     """
     versions = _countable(using)
-    stale = outdated(versions, moments(using).changed)
+    stale = outdated(versions, moments(using).changed, count_sprouts(using), timezone.now())
     if not stale:
         return True
     if not cache.add(_BUSY, True, _BUSY_FOR.total_seconds()):

@@ -1,5 +1,6 @@
 """What a rule would do to the grove as it is, while somebody is still writing it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -21,11 +22,15 @@ _NEAR: Final = f"reach < {OUT_OF_REACH!r}"
 
 @dataclass(frozen=True)
 class MatchCount:
-    """How many sprouts of a model and tier meet a rule; extrapolated from a sample where not `exact`."""
+    """How many sprouts of a model and tier meet a rule; extrapolated from a sample where not `exact`.
+
+    Of `unknown` of them every signal that the rule asks for is unknown.
+    """
 
     matches: int
     candidates: int
     exact: bool = True
+    unknown: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,9 +102,11 @@ def count_matches(definition: RuleDefinition, *, using: str = "default") -> Matc
     """
     require_readable(definition, lifecycles(using))
     with candidates_of(definition, (), exact=False, using=using) as candidates:
-        matches = candidates.compiled(definition).matches()
-        figures = candidates.rows.aggregate(of=Count("pk"), matches=Count("pk", filter=matches))
-        return _count(candidates, figures["matches"], figures["of"])
+        rule = candidates.compiled(definition)
+        counted = {"of": Count("pk"), "matches": Count("pk", filter=rule.matches())}
+        if unknown := rule.nothing_known():
+            counted["unknown"] = Count("pk", filter=unknown)
+        return _count(candidates, candidates.rows.aggregate(**counted))
 
 
 def preview_details(
@@ -127,10 +134,11 @@ def preview_details(
         return _Preview(definition, former, earlier, candidates, using).details()
 
 
-def _count(candidates: Candidates, matches: int, of: int) -> MatchCount:
-    if candidates.total is None:
-        return MatchCount(matches, of)
-    return MatchCount(candidates.extrapolated(matches, of), candidates.total, exact=False)
+def _count(candidates: Candidates, figures: Mapping[str, int]) -> MatchCount:
+    of = figures["of"]
+    matches, unknown = (candidates.extrapolated(figures.get(name, 0), of) for name in ("matches", "unknown"))
+    total = of if candidates.total is None else candidates.total
+    return MatchCount(matches, total, candidates.exact, unknown)
 
 
 def _earlier(definition: RuleDefinition, ladders: Lifecycles, using: str) -> list[RuleDefinition]:
@@ -172,13 +180,13 @@ class _Preview:
             return tuple(NamedSprout(key, *shown[key]) for key in judged.keys[name])
 
         def number(name: str) -> int:
-            return self._candidates.extrapolated(judged.figures[name], judged.figures["candidates"])
+            return self._candidates.extrapolated(judged.figures[name], judged.figures["of"])
 
         def difference(name: str) -> Difference | None:
             return Difference(number(name), sprouts(name)) if self._former else None
 
         return PreviewDetails(
-            count=_count(self._candidates, judged.figures["matches"], judged.figures["candidates"]),
+            count=_count(self._candidates, judged.figures),
             alone=tuple(number(name) for name in self._alone),
             gained=difference("gained"),
             lost=difference("lost"),
@@ -197,6 +205,8 @@ class _Preview:
         """What is asked of each candidate: 1 or 0, and how far it is."""
         rule = self._candidates.compiled(self._definition)
         columns: dict[str, Expression] = {"hit": _flag(rule.matches()), "reach": reach(rule)}
+        if unknown := rule.nothing_known():
+            columns["blank"] = _flag(unknown)
         columns |= {name: _flag(rule.meets(index)) for index, name in enumerate(self._alone)}
         if self._former:
             columns["was"] = _flag(self._candidates.compiled(self._former).matches())
@@ -206,8 +216,10 @@ class _Preview:
 
     def _figures(self) -> dict[str, str]:
         """What is counted of the candidates, by those columns."""
-        figures = {"candidates": "1", "matches": "hit", "near": f"CASE WHEN {_NEAR} THEN 1 ELSE 0 END"}
+        figures = {"of": "1", "matches": "hit", "near": f"CASE WHEN {_NEAR} THEN 1 ELSE 0 END"}
         figures |= {name: name for name in self._alone}
+        if self._candidates.compiled(self._definition).nothing_known():
+            figures["unknown"] = "blank"
         figures |= {f"earlier_{index}": f"hit * also_{index}" for index in range(len(self._earlier))}
         if self._former:
             figures |= {"active": "was", "gained": "hit * (1 - was)", "lost": "was * (1 - hit)"}

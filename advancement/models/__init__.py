@@ -8,7 +8,7 @@ from advancement.models.previews import PreviewCache, PreviewRow
 from advancement.models.rules import AdvancementRule, RuleCount, RuleCriterion, RuleVersion
 from advancement.models.runs import LeftOut, Move, Run, RunLogLine, Schedule
 from advancement.models.seals import Seal
-from advancement.models.signals import DirtySprout, SignalAggregation, SignalRefresh
+from advancement.models.signals import DirtySprout, SignalAggregation, SignalRefresh, SignalRequest
 from advancement.models.sprouts import Sprout, UsageEvent
 from advancement.models.uploads import Upload, UploadPart
 
@@ -33,6 +33,7 @@ __all__ = [
     "Seal",
     "SignalAggregation",
     "SignalRefresh",
+    "SignalRequest",
     "Sprout",
     "Tier",
     "Upload",

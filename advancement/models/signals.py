@@ -1,5 +1,7 @@
 """Signals as stored: aggregations, the record of each refresh, and what the next one must look at."""
 
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import FloatField, Sum
 from django.db.models.functions import Cast
@@ -119,6 +121,33 @@ class SignalRefresh(models.Model):
     def seconds(self) -> float:
         """How long it took."""
         return (self.finished_at - self.started_at).total_seconds()
+
+    @property
+    def stands_back(self) -> bool:
+        """Whether somebody named an earlier time than that of the refresh for the signals to be as of."""
+        return self.as_of is not None and self.started_at - self.as_of > timedelta(minutes=1)
+
+
+class SignalRequest(models.Model):
+    """The newest wish of a person that the signals be refreshed; a single row.
+
+    It is open until `finished_at` is set: by a refresh, or by an error that kept it from happening.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    asked_by = models.CharField(max_length=150)
+    asked_at = models.DateTimeField()
+    worked_at = models.DateTimeField(null=True, help_text="When somebody last took it up.")
+    finished_at = models.DateTimeField(null=True)
+    error = models.TextField(default="", help_text="What kept it from happening.")
+
+    class Meta:
+        db_table = "signal_requests"
+        default_permissions = ()
+        constraints = [models.CheckConstraint(name="one_signal_request", condition=models.Q(id=1))]
+
+    def __str__(self) -> str:
+        return f"by {self.asked_by}, {self.asked_at:%Y-%m-%d %H:%M} UTC"
 
 
 class DirtySprout(models.Model):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db.models import QuerySet
+
 from advancement.database.clock import database_now
 from advancement.models import Run
 from advancement.runs.lease import UNFINISHED
@@ -32,5 +34,10 @@ def waiting(run: Run, *, using: str = "default") -> Waiting | None:
     if run.lease_expires_at is not None and run.lease_expires_at > now:
         return None
     since = run.decided_at or run.created_at
-    leased = Run.objects.using(using).filter(status__in=UNFINISHED, lease_expires_at__gt=now)
-    return Waiting(since, now - since > USUAL_WAIT, leased.exclude(pk=run.pk).order_by("id").first())
+    behind = being_worked_on(now, using=using).exclude(pk=run.pk).order_by("id").first()
+    return Waiting(since, now - since > USUAL_WAIT, behind)
+
+
+def being_worked_on(now: datetime, *, using: str = "default") -> QuerySet[Run]:
+    """Return the runs that a worker holds the lease of."""
+    return Run.objects.using(using).filter(status__in=UNFINISHED, lease_expires_at__gt=now)

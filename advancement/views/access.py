@@ -71,6 +71,12 @@ def may(user: "User | AnonymousUser", right: Right) -> bool:
     return user.is_authenticated and user.is_staff and user.has_perm(right)
 
 
+def others_may(user: User | AnonymousUser, right: Right) -> bool:
+    """Whether anybody else who may sign in has a right."""
+    people = User.objects.with_perm(right, backend="django.contrib.auth.backends.ModelBackend")
+    return people.filter(is_staff=True).exclude(username=user.get_username()).exists()
+
+
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
     """Lead to the sign-in page, and from there back to this one."""
     if "HX-Request" in request.headers:

@@ -1,20 +1,21 @@
 """The dashboard: what last night did and why, how the grove stands, what is off, what waits for somebody."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from advancement.criteria.signals import Period
 from advancement.criteria.wording import isolated
 from advancement.database.clock import database_now
+from advancement.evaluation.counts import count_sprouts
 from advancement.history import SHOWN_DAYS, Counts, counts_by_day, mark_expected, nights, rolled_back_by_day
 from advancement.models import (
     AdvancementEvent,
@@ -33,7 +34,7 @@ from advancement.runs.planned import struck_of
 from advancement.runs.schedule import next_slot
 from advancement.views.access import allows
 from advancement.views.charts import StackedBars, spark, stacked_bars
-from advancement.views.lifecycles import count_sprouts
+from advancement.views.first_steps import first_steps
 from advancement.views.shell import Console
 
 _SERIES: Final = 3
@@ -45,19 +46,15 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     """Show it to anybody who may sign in; each part only to those who may look at what it is about."""
     now, console = database_now(), Console(request)
     runs = Run.objects.filter(kind=RunKind.ADVANCEMENT, dry_run=False)
-    rules = list(
-        AdvancementRule.objects.filter(archived_at__isnull=True)
-        .select_related("active_version", "draft_version")
-        .prefetch_related("active_version__criteria")
-        .order_by("active_version__priority", "pk")
-    )
+    rules = list(_rules().filter(archived_at__isnull=True))
     last_run = runs.filter(planned_at__isnull=False).order_by("-id").first()
     day = (last_run.created_at if last_run else now).astimezone(UTC).date()
     counts = counts_by_day(day)
     enabled = [rule for rule in rules if rule.active_version and rule.active_version.enabled]
     held = Run.objects.filter(status=RunStatus.HELD).order_by("-id")[:_SHOWN]
     struck = struck_of(held)
-    judged = nights([rule.pk for rule in enabled], counts, day)
+    at_work = [*enabled, *_moved_and_off(rules, counts, day)]
+    judged = nights([rule.pk for rule in at_work], counts, day)
     context = {
         "title": "Dashboard",
         "now": now,
@@ -69,10 +66,10 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "rules_on": len(enabled),
         "drafts": [rule for rule in rules if rule.draft_version_id],
         "night": day,
-        "nights": [(rule, night, spark(night.days)) for rule, night in zip(enabled, judged, strict=True)],
+        "nights": [(rule, night, spark(night.days)) for rule, night in zip(at_work, judged, strict=True)],
         "odd": [
             (rule, night)
-            for rule, night in zip(enabled, judged, strict=True)
+            for rule, night in zip(enabled, judged, strict=False)
             if (night.spike or night.slump) and not night.expected_by
         ],
         "chart": _chart(counts, day, console.rule_titles),
@@ -80,9 +77,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "ladders": _ladders(now),
         "freshness": _freshness(now),
         "max_age": settings.ADVANCEMENT_MAX_SIGNAL_AGE.total_seconds() / 3600,
+        "steps": first_steps(request.user) if not counts else [],
         "failed_messages": OutboxMessage.objects.filter(status=OutboxStatus.FAILED)[: _SHOWN + 1].count(),
     }
-    context["steps"] = _first_steps(context)
     return render(request, "console/dashboard.html", context)
 
 
@@ -103,6 +100,25 @@ def expect(request: HttpRequest) -> HttpResponse:
     return redirect("console:dashboard")
 
 
+def _rules() -> QuerySet[AdvancementRule]:
+    return (
+        AdvancementRule.objects.select_related("active_version", "draft_version")
+        .prefetch_related("active_version__criteria")
+        .order_by("active_version__priority", "pk")
+    )
+
+
+def _moved_and_off(rules: Sequence[AdvancementRule], counts: Counts, day: date) -> list[AdvancementRule]:
+    """Return the rules that moved something on a day and are off or archived by now."""
+    moved = {rule for rule, by_day in counts.items() if by_day.get(day)}
+    off = [
+        rule for rule in rules if rule.pk in moved and rule.active_version and not rule.active_version.enabled
+    ]
+    if archived := moved - {rule.pk for rule in rules}:
+        off += _rules().filter(pk__in=archived, active_version__isnull=False)
+    return off
+
+
 def _title(rule: AdvancementRule) -> str:
     return f"“{isolated(rule.active_version.title)}”" if rule.active_version else rule.pk
 
@@ -119,7 +135,10 @@ def _chart(counts: Counts, last: date, titles: Mapping[str, str]) -> StackedBars
 
 
 def _ladders(now: datetime) -> list[tuple[LifecycleModel, list[tuple[Tier, int, int]], int]]:
-    """Return each lifecycle model with its tiers, how many sprouts are in each and the change in a day."""
+    """Return each lifecycle model that has tiers, the largest first.
+
+    With each come its tiers, how many sprouts are in each, and how many more moved in than out in a day.
+    """
     counts = count_sprouts()
     changes = _changes_since(now - timedelta(days=1))
     found = []
@@ -128,8 +147,9 @@ def _ladders(now: datetime) -> list[tuple[LifecycleModel, list[tuple[Tier, int, 
             (tier, counts.get((model.pk, tier.slug), 0), changes[model.pk, tier.slug])
             for tier in model.tiers.all()
         ]
-        found.append((model, ladder, sum(count for _, count, _ in ladder)))
-    return found
+        if ladder:
+            found.append((model, ladder, sum(count for _, count, _ in ladder)))
+    return sorted(found, key=lambda each: -each[2])
 
 
 def _changes_since(start: datetime) -> Counter[tuple[str, str]]:
@@ -147,27 +167,13 @@ def _moves(start: datetime) -> dict[tuple[str, str, str], int]:
     return {(model, old, new): count for model, old, new, count in grouped}
 
 
-def _freshness(now: datetime) -> list[tuple[Period, float | None, datetime | None]]:
-    """Return for each period the age of its signals in hours, and when they were refreshed."""
-    finished: dict[str, datetime] = {}
-    for refresh in SignalRefresh.objects.order_by("-id")[:20]:
+def _freshness(now: datetime) -> list[tuple[Period, float | None, SignalRefresh | None]]:
+    """Return for each period the age of its signals in hours, and their refresh."""
+    newest: dict[str, SignalRefresh] = {}
+    for refresh in SignalRefresh.objects.defer("totals").order_by("-id")[:20]:
         for period in refresh.periods:
-            finished.setdefault(period, refresh.finished_at)
+            newest.setdefault(period, refresh)
     return [
-        (period, (now - at).total_seconds() / 3600 if (at := finished.get(period)) else None, at)
-        for period in Period
-    ]
-
-
-def _first_steps(context: dict[str, Any]) -> list[tuple[str, bool]]:
-    """Return the steps of a new installation with whether each is done; none once a run was made."""
-    if context["last_run"]:
-        return []
-    has_sprouts = any(total for _, _, total in context["ladders"])
-    signals = any(at for _, _, at in context["freshness"])
-    return [
-        ("sprouts", has_sprouts),
-        ("signals", signals),
-        ("rule", bool(context["rules"])),
-        ("dry-run", Run.objects.filter(dry_run=True).exists()),
+        (period, (now - found.finished_at).total_seconds() / 3600 if found else None, found)
+        for period, found in ((period, newest.get(period)) for period in Period)
     ]

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from advancement.criteria.errors import AdvancementError
+from advancement.evaluation.counts import count_sprouts
 from advancement.forms.ladders import (
     Faults,
     LadderEntry,
@@ -26,7 +27,7 @@ from advancement.models import LifecycleModel
 from advancement.rights import Right
 from advancement.rulebook.reading import active_versions
 from advancement.views.access import allows
-from advancement.views.lifecycles import TO_ADD, TO_CHANGE, Use, count_sprouts, use_of
+from advancement.views.lifecycles import TO_ADD, TO_CHANGE, Use, use_of
 
 
 @dataclass(frozen=True)

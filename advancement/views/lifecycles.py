@@ -4,15 +4,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.contrib import messages
-from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from advancement.criteria.errors import AdvancementError
+from advancement.evaluation.counts import count_sprouts
 from advancement.ladders import EXAMPLES, load_ladder
-from advancement.models import LifecycleModel, RuleVersion, Sprout, Tier
-from advancement.remembered import counted_lately
+from advancement.models import LifecycleModel, RuleVersion, Tier
 from advancement.rights import Right
 from advancement.rulebook.reading import active_versions
 from advancement.views.access import allows, may
@@ -78,16 +77,6 @@ def archive_lifecycle(request: HttpRequest, slug: str) -> HttpResponse:
     said = "is archived: no new sprouts come in" if model.archived_at else "takes new sprouts again"
     messages.success(request, f"The lifecycle model {model.label} {said}.")
     return redirect("console:lifecycles")
-
-
-def count_sprouts() -> dict[tuple[str, str], int]:
-    """Return how many sprouts are in each tier, by model and slug; of many, as of a minute ago at most."""
-    return counted_lately("sprouts", _count_sprouts)
-
-
-def _count_sprouts() -> dict[tuple[str, str], int]:
-    rows = Sprout.objects.order_by().values_list("lifecycle_model", "tier").annotate(count=Count("pk"))
-    return {(model, tier): count for model, tier, count in rows}
 
 
 def use_of(tier: Tier, counts: dict[tuple[str, str], int], rules: list[RuleVersion]) -> Use:

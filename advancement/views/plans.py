@@ -6,14 +6,15 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
 from advancement.apply.skipped import changed_moves
+from advancement.evaluation.counts import count_sprouts
 from advancement.evaluation.evidence import evidence_now
-from advancement.models import AdvancementEvent, LeftOut, Move, RuleVersion, Run, Sprout
+from advancement.models import AdvancementEvent, LeftOut, Move, RuleVersion, Run, SignalRefresh, Sprout
 from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
 from advancement.rights import Right
 from advancement.rollback.reversals import NEVER_REVERSED, Fate, fates_of
@@ -25,7 +26,6 @@ from advancement.templatetags.runs import run_name
 from advancement.views.access import allows, may
 from advancement.views.addresses import query_of
 from advancement.views.csv_export import csv_response
-from advancement.views.lifecycles import count_sprouts
 from advancement.views.paging import count_up_to, page_of
 from advancement.views.run_actions import TYPED_ABOVE
 from advancement.views.run_page import run_or_404
@@ -87,10 +87,45 @@ def plan(request: HttpRequest, run_id: int) -> HttpResponse:
         "after": request.GET.get("after", ""),
         "before": request.GET.get("before", ""),
         "address": request.build_absolute_uri(reverse("console:plan", args=(run_id,))),
+        "refresh": SignalRefresh.objects.defer("totals").order_by("-id").first() if review else None,
         "changes_at_once": run.moves_planned <= LOOKED_THROUGH_AT_ONCE,
         **rights(request, run),
     }
+    if not run.moves_planned:
+        context["nothing"] = list(why_nothing_moves(run))
     return render(request, "console/plan.html", context)
+
+
+def why_nothing_moves(run: Run) -> Iterator[str]:
+    """Say in sentences why a plan is empty."""
+    if not run.evaluated:
+        yield "There is no candidate in these tiers."
+        return
+    if not _rules_on(run).exists():
+        yield "No rule that is on now looks at these tiers."
+    for count, one, many in (
+        (run.no_signals, "has no signals yet", "have no signals yet"),
+        (run.no_match, "meets no rule", "meet no rule"),
+        (run.held, "is on hold", "are on hold"),
+        (run.blocked, "meets stopped rules alone", "meet stopped rules alone"),
+        (run.invalid, "is in a tier that its model does not have", "are in tiers that their model lacks"),
+    ):
+        if count:
+            yield f"{_part(count, run.evaluated)} {one if count == 1 else many}."
+
+
+def _part(count: int, total: int) -> str:
+    if count < total:
+        return f"{count:,} of the {total:,} candidates"
+    return "The only candidate" if total == 1 else f"All {total:,} candidates"
+
+
+def _rules_on(run: Run) -> QuerySet[RuleVersion]:
+    """Return the rules that are on now in the tiers that a run looked at."""
+    found = RuleVersion.objects.filter(
+        active_in__archived_at__isnull=True, active_in__isnull=False, enabled=True
+    ).filter(from_tier__in=run.from_tiers)
+    return found.filter(lifecycle_model_id=run.scope_model_id) if run.scope_model_id else found
 
 
 def totals(run: Run, lines: list[RuleLine]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from advancement.criteria.rules import DEFAULT_PRIORITY, RuleDefinition
 from advancement.criteria.validation import Problem, check_rule, check_rule_set, unnamed
 from advancement.criteria.wording import age_words
-from advancement.evaluation.counts import Moments, moments, outdated
+from advancement.evaluation.counts import Moments, count_sprouts, moments, outdated
 from advancement.evaluation.gate import stopped_rules
 from advancement.models import AdvancementEvent, AdvancementRule, RuleCount, RuleVersion, Tier
 from advancement.models.events import AdvancementEventType
@@ -214,7 +214,9 @@ class RuleList:
             activated = row.rule.activated_at or row.version.created_at
             row.changed_since_run = bool(self.moments.planned and activated > self.moments.planned)
         countable = [row for row in self.current if row.countable]
-        old = outdated((row.version for row in countable), self.moments.changed)
+        old = outdated(
+            (row.version for row in countable), self.moments.changed, count_sprouts(), timezone.now()
+        )
         for row in countable:
             row.outdated = (row.version.lifecycle_model_id, row.version.from_tier) in old
             row.overlaps = list(_overlaps(row, titles))

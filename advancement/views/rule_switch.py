@@ -20,7 +20,7 @@ from advancement.rights import Right
 from advancement.rulebook.reading import lifecycles, writer_of
 from advancement.rulebook.switching import archive_rule, disable_rule, enable_rule, unarchive_rule
 from advancement.runs.guardrails import LEAST_CANDIDATES
-from advancement.views.access import allows, may, require
+from advancement.views.access import allows, may, others_may, require
 from advancement.views.paging import count_up_to
 
 _RECENTLY: Final = (7, 30)  # days
@@ -126,6 +126,7 @@ def _confirm_switch(
         "error": error,
         "blocked": blocked,
         "own": own,
+        "others": own and others_may(request.user, Right.ACTIVATE_RULES),
         "possible": on or not (blocked or own),
         "effect": effect_of(version) if countable else None,
         "recently": _recently(rule.pk),

@@ -14,7 +14,7 @@ from advancement.rights import Right
 from advancement.rulebook.drafts import activate_draft, discard_draft, save_draft
 from advancement.rulebook.reading import lifecycles
 from advancement.runs.schedule import next_slot
-from advancement.views.access import allows
+from advancement.views.access import allows, others_may
 from advancement.views.rule_preview import Subject, details_context, guardrails, max_share
 from advancement.views.rule_stored import StoredRule, stored_rule, with_titles
 
@@ -63,6 +63,7 @@ def _activation(request: HttpRequest, stored: StoredRule) -> dict[str, Any]:
         "stored": stored,
         "draft": draft,
         "own": own,
+        "others": own and others_may(request.user, Right.ACTIVATE_RULES),
         "stops": stops,
         "next_slot": next_slot(),
         "scheduled_tiers": settings.ADVANCEMENT_FROM_TIERS,

@@ -18,6 +18,7 @@ from advancement.evaluation.explain import Explanation, explain
 from advancement.forms.sprouts import HOLD_CHOICES, NO_HOLD, OverrideForm, SproutFilter
 from advancement.models import (
     AdvancementEvent,
+    DirtySprout,
     Hold,
     LeftOut,
     Run,
@@ -98,6 +99,7 @@ def sprout_page(request: HttpRequest, sprout_id: UUID, *, status: int = 200, **r
         "signals": list(_signals(found)),
         "periods": list(Period),
         "refresh": SignalRefresh.objects.order_by("-id").first(),
+        "events_wait": DirtySprout.objects.filter(sprout_id=sprout_id).exists(),
         "other_tiers": [tier for tier in tiers if tier.slug != found.tier],
         **_last(request, sprout_id, tiers),
         "hold_choices": HOLD_CHOICES,

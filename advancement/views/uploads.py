@@ -14,6 +14,7 @@ from advancement.criteria.wording import isolated, quoted
 from advancement.importing.uploads import IMPORTERS, MAX_BYTES, confirm, drop, good_rows, pieces_of, receive
 from advancement.models.uploads import Upload, UploadContent, UploadKind, UploadStatus
 from advancement.rights import Right
+from advancement.runs.refreshing import events_wait
 from advancement.runs.schedule import scheduler_fault
 from advancement.runs.waking import RUNS_CLUSTER, wake_up
 from advancement.views.access import allows
@@ -53,6 +54,7 @@ def imports(request: HttpRequest) -> HttpResponse:
             (kind, importer.csv_allowed, importer.required, importer.optional)
             for kind, importer in ((kind, IMPORTERS[kind]) for kind in UploadKind)
         ],
+        "chosen": request.GET.get("kind") if request.GET.get("kind") in IMPORTERS else UploadKind.SPROUTS,
         "uploads": Upload.objects.order_by("-id")[:_SHOWN],
         "most": MAX_BYTES // 2**20,
     }
@@ -99,6 +101,7 @@ def upload(request: HttpRequest, upload_id: int) -> HttpResponse:
         "upload": found,
         "working": working,
         "fault": scheduler_fault() if working else None,
+        "events_wait": events_wait(),
         "good": good_rows(found),
         "rejects": found.parts.filter(content=UploadContent.REJECTED).exists(),
     }

@@ -75,6 +75,7 @@ CONSOLE = [
     _at("console:notifications"),
     _at("console:notifications", case="nothing", query="?status=failed"),
     _at("console:notification", _message),
+    _at("console:signals"),
     _at("console:diagnostics"),
     _at("console:imports"),
     _at("console:upload", _upload("checked")),

@@ -106,6 +106,7 @@ CONSOLE: dict[str, Methods] = {
     "console:guide": {"GET": Call(STAFF)},
     "console:health": looks(),
     "console:check_ledger": acts(LOOKING),
+    "console:signals": {"GET": Call(LOOKING), "POST": Call(OPERATORS)},
     "console:resend": acts(OPERATORS),
     "console:try_channels": acts(OPERATORS),
     "console:notifications": looks(),

@@ -1,18 +1,23 @@
 """The dashboard: the morning's look at what last night did."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from advancement.aggregation import refresh_signals
 from advancement.database.clock import database_now
 from advancement.models import DailyCount, Run
-from advancement.rulebook.drafts import save_draft
+from advancement.rulebook.drafts import activate_draft, save_draft
+from advancement.rulebook.switching import archive_rule, disable_rule
+from tests.aggregation.conftest import make_event
 from tests.console.people import approver, operator, viewer
 from tests.criteria.cast import make_rule
-from tests.factories import add_rule, finished_run, make_sprout
+from tests.factories import CREATED, add_model, add_rule, finished_run, make_sprout
 from tests.test_history import _today, _usually
 
 pytestmark = pytest.mark.django_db
@@ -24,24 +29,42 @@ def _dashboard(client: Client) -> Any:
     return page
 
 
+def _left(client: Client) -> list[str]:
+    return [step.name for step in _dashboard(client).context["steps"] if not step.done]
+
+
 def test_an_empty_console_shows_the_first_steps() -> None:
-    page = _dashboard(approver())
-    assert [name for name, done in page.context["steps"] if not done] == [
-        "sprouts",
-        "signals",
-        "rule",
-        "dry-run",
-    ]
-    assert "Bring your sprouts in" in page.text
+    assert _left(approver()) == ["sprouts", "usage", "signals", "rule", "activate", "dry-run", "apply"]
 
 
-def test_the_first_steps_are_ticked_off_and_go_away_with_the_first_run() -> None:
-    add_rule()
-    make_sprout(signals={"citations": 5})
-    client = viewer()
-    assert [name for name, done in _dashboard(client).context["steps"] if not done] == ["dry-run"]
+def test_each_first_step_is_ticked_off_when_it_is_really_done_and_all_go_with_the_first_advancement() -> None:
+    client = operator()
+    assert "kind=events" in _dashboard(client).text
+    sprout = make_sprout()
+    assert _left(client)[0] == "usage"
+    make_event(sprout, CREATED)
+    assert _left(client)[0] == "signals"
+    assert "Refresh signals</button>" in _dashboard(client).text
+    refresh_signals()
+    assert _left(client)[0] == "rule"
+    assert "Refresh signals</button>" not in _dashboard(client).text
+    save_draft(make_rule("views >= 1"), by="somebody")
+    assert _left(client)[0] == "activate"
+    finished_run(dry_run=True)
+    assert "dry-run" in _left(client), "its plan is empty"
+    activate_draft("a-rule", by="another")
+    assert _left(client)[0] == "dry-run"
+    run = finished_run(dry_run=True)
+    assert _left(client) == ["apply"]
+    assert reverse("console:plan", args=[run.pk]) in _dashboard(client).text
     finished_run()
-    assert _dashboard(client).context["steps"] == []
+    assert _left(client) == []
+
+
+def test_a_first_step_leads_somewhere_for_those_alone_who_may_make_it() -> None:
+    steps = {step.name: step.address for step in _dashboard(viewer()).context["steps"]}
+    assert steps["sprouts"] == steps["rule"] == steps["dry-run"] == ""
+    assert steps["signals"] == reverse("console:signals")
 
 
 def test_it_shows_the_last_run_the_tiers_and_their_change() -> None:
@@ -125,3 +148,52 @@ def test_it_takes_few_queries_however_much_there_is(
     client = viewer()
     with django_assert_max_num_queries(30):
         _dashboard(client)
+
+
+def test_people_stand_in_the_menu_of_whoever_may_change_them() -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    assert reverse("admin:auth_user_changelist") in _dashboard(client).text
+    assert reverse("admin:auth_user_changelist") not in _dashboard(approver()).text
+
+
+def test_what_moved_into_and_out_of_a_tier_is_not_said_to_be_all_that_came_and_went() -> None:
+    make_sprout()
+    page = _dashboard(viewer())
+    assert page.context["ladders"][0][1][1][1:] == (1, 0)
+    assert "net moves in 24 hours" in page.text
+
+
+def test_models_without_tiers_are_left_out_and_the_largest_stands_beside_the_chart() -> None:
+    add_model("bare")
+    add_model("other", "bud")
+    make_sprout("bud", lifecycle_model_id="other")
+    assert [model.pk for model, _, _ in _dashboard(viewer()).context["ladders"]] == ["other", "botanical"]
+
+
+def test_a_rule_that_moved_something_that_day_is_listed_though_it_is_off_or_archived_by_now() -> None:
+    add_rule()
+    make_sprout(signals={"citations": 5})
+    finished_run()
+    client = viewer()
+    disable_rule("a-rule", by="somebody")
+    page = _dashboard(client)
+    assert [(rule.pk, night.count) for rule, night, _ in page.context["nights"]] == [("a-rule", 1)]
+    assert "Off now" in page.text
+    archive_rule("a-rule", by="somebody")
+    page = _dashboard(client)
+    assert [rule.pk for rule, _, _ in page.context["nights"]] == ["a-rule"]
+    assert "Archived" in page.text
+
+
+def test_signals_that_stand_as_of_an_earlier_day_than_their_refresh_say_so() -> None:
+    client = operator()
+    pages = [reverse(f"console:{name}") for name in ("dashboard", "start_run", "health", "signals")]
+    sprout = make_sprout()
+    make_event(sprout, CREATED)
+    refresh_signals()
+    for page in pages[:3]:
+        assert "Dec" not in client.get(page).text, page
+    refresh_signals(as_of=CREATED)
+    for page in pages:
+        assert re.search(r"as of <time datetime=\"2025-12-01T", client.get(page).text), page

@@ -100,7 +100,7 @@ def test_an_approver_does_not_strike_in_dry_runs_nor_an_operator_in_held_ones(ru
 def test_the_sums_add_up(run: Run, django_assert_max_num_queries: Any) -> None:
     client = operator()
     client.get(at("plan", run.pk))  # what is asked for once only
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         page = client.get(at("plan", run.pk))
     assert [(line.version.rule_id, line.planned, count) for line, count in page.context["lines"]] == [
         ("cited", 4, 7),
@@ -126,7 +126,7 @@ def test_each_move_has_the_figures_as_they_are_now(run: Run) -> None:
     SignalAggregation.objects.filter(sprout=ash).update(reference_count=17)
     page = operator().get(at("plan", run.pk), {"q": "ash"})
     assert "citations <b>17</b> ≥" in page.text
-    assert "The figures are the signals as they are now." in page.text
+    assert "The figures are the newest signals, imported" in page.text
 
 
 def test_a_move_that_no_longer_holds_is_marked_where_it_stands(run: Run) -> None:
@@ -174,7 +174,7 @@ def test_many_moves_are_shown_page_by_page(django_assert_max_num_queries: Any) -
     seen: list[int] = []
     address = at("plan", run.pk)
     while True:
-        with django_assert_max_num_queries(15):
+        with django_assert_max_num_queries(16):
             page = client.get(address)
         seen += [row.move.position for row in page.context["rows"]]
         if not page.context["page"].after:
@@ -576,3 +576,18 @@ def test_titles_and_names_are_escaped(run: Run) -> None:
         apply_plan(run.pk, revision=9, by="x")
     for name in ("plan", "left_out", "plan_changes"):
         assert "<script>alert" not in operator().get(at(name, run.pk)).text
+
+
+def test_an_empty_plan_says_whether_signals_or_rules_are_missing() -> None:
+    make_sprout()
+    empty = finished_run(dry_run=True)
+    page = viewer().get(at("plan", empty.pk)).text
+    assert "No rule that is on now looks at these tiers." in page
+    assert "The only candidate has no signals yet." in page
+    assert reverse("console:signals") in page
+    add_rule("citations >= 3")
+    make_sprout(signals={"citations": 1})
+    page = operator().get(at("plan", finished_run(dry_run=True).pk)).text
+    assert "No rule that is on" not in page
+    assert "1 of the 2 candidates has no signals yet." in page
+    assert "1 of the 2 candidates meets no rule." in page

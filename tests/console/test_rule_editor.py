@@ -21,7 +21,7 @@ from advancement.rights import APPROVER, RULE_EDITOR, VIEWER, Right
 from advancement.rulebook.drafts import save_draft
 from advancement.rulebook.switching import archive_rule
 from advancement.views import rule_preview
-from tests.console.people import approver, editor, operator, signed_in, viewer
+from tests.console.people import approver, editor, operator, person, signed_in, viewer
 from tests.criteria.cast import make_rule
 from tests.factories import add_model, add_rule, make_sprout
 
@@ -410,6 +410,21 @@ def test_nobody_activates_their_own_draft_unless_a_setting_allows_it(settings: S
     assert AdvancementRule.objects.get().active_version
 
 
+def test_whoever_alone_may_activate_rules_is_told_both_ways_out() -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    save_draft(make_rule("citations >= 5"), by="root")
+    address = reverse("console:activate_rule", args=["a-rule"])
+    said = client.get(address).text
+    assert "nobody else may" in said
+    assert reverse("admin:auth_user_add") in said
+    assert "ADVANCEMENT_APPROVE_OWN=1" in said
+    User.objects.create_superuser("gone", is_active=False)
+    assert "nobody else may" in client.get(address).text
+    person(APPROVER)
+    assert "Send this address to somebody with the role Approver" in client.get(address).text
+
+
 def test_a_draft_that_is_another_by_now_is_not_activated() -> None:
     save_draft(make_rule("citations >= 5"), by="editor")
     save_draft(make_rule("citations >= 6"), by="editor")
@@ -624,3 +639,13 @@ def test_what_is_counted_says_of_which_day_the_signals_are(grove: list[Any]) -> 
     save_draft(make_rule("citations >= 5"), by="somebody")
     page = text_of(approver().get("/rules/a-rule/activate/").text)
     assert "Counted by the signals as of Tue 20 Jan" in page
+
+
+def test_sprouts_without_signals_are_named_beside_the_count_and_where_it_is_activated() -> None:
+    make_sprout()
+    save_draft(make_rule("citations >= 5"), by="ada")
+    said = text_of(viewer().post(COUNT, form("citations >= 3"), headers=HTMX).text)
+    assert "0 of 1 would match" in said
+    assert "1 has no signals for it yet" in said
+    said = text_of(approver().get(reverse("console:activate_rule", args=["a-rule"])).text)
+    assert "with no signals for it yet 1 of 1" in said

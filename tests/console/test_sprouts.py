@@ -7,10 +7,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from advancement.aggregation import refresh_signals
 from advancement.holds import set_hold
 from advancement.models import Hold, Sprout
+from tests.aggregation.conftest import make_event
 from tests.console.people import operator, viewer
-from tests.factories import add_rule, finished_run, make_sprout
+from tests.factories import CREATED, add_rule, finished_run, make_sprout
 
 pytestmark = pytest.mark.django_db
 
@@ -152,3 +154,12 @@ def test_the_list_takes_few_queries(django_assert_max_num_queries: Any) -> None:
     client = viewer()
     with django_assert_max_num_queries(15):
         client.get(reverse(SPROUTS))
+
+
+def test_its_page_says_whether_usage_waits_to_become_signals() -> None:
+    client, sprout = viewer(), make_sprout()
+    assert "no signals and no usage events" in _page(client, sprout).text
+    make_event(sprout, CREATED)
+    assert "Its usage events wait for the next" in _page(client, sprout).text
+    refresh_signals()
+    assert "wait for the next" not in _page(client, sprout).text

@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from advancement.aggregation import refresh_signals
 from advancement.criteria.errors import AdvancementError
 from advancement.database.clock import database_now
 from advancement.importing import uploads
@@ -240,3 +241,21 @@ def test_who_may_not_import_sees_nothing_of_it() -> None:
     assert client.get(reverse("console:imports")).status_code == 403
     assert _send(client, GOOD).status_code == 403
     assert not Upload.objects.exists()
+
+
+def test_a_link_to_import_usage_has_chosen_the_kind_already() -> None:
+    page = operator().get(reverse("console:imports") + "?kind=events").text
+    assert 'value="events" checked' in page
+
+
+def test_imported_events_are_not_signals_before_the_next_refresh_which_is_offered() -> None:
+    client = operator()
+    _import(client, GOOD)
+    _import(client, EVENT, kind="events", name="events.jsonl")
+    page = _page(client)
+    assert "Usage events are not signals yet" in page
+    assert "Refresh signals</button>" in page
+    refresh_signals()
+    page = _page(client)
+    assert "count these events already" in page
+    assert "Refresh signals</button>" not in page

@@ -10,7 +10,7 @@ from advancement.evaluation.preview import MatchCount, count_matches, preview_de
 from advancement.holds import set_hold
 from advancement.models import PreviewCache
 from tests.criteria.cast import make_rule
-from tests.factories import add_model, add_rule, add_rules, make_sprout
+from tests.factories import add_model, add_rule, add_rules, make_signals, make_sprout
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +27,18 @@ def test_holds_rules_and_sprouts_of_other_tiers_and_models_make_no_difference() 
     make_sprout("seed", signals={"citations": 5})
     make_sprout(lifecycle_model_id="academic", signals={"citations": 5})
     make_sprout()
-    assert count_matches(make_rule("citations >= 3", enabled=False)) == MatchCount(1, 2)
+    assert count_matches(make_rule("citations >= 3", enabled=False)) == MatchCount(1, 2, unknown=1)
+
+
+def test_those_of_which_nothing_that_a_rule_asks_for_is_known_are_counted() -> None:
+    grove(1)
+    make_signals(make_sprout(), "last_7d", views=3)
+    make_sprout()
+    rule = make_rule("citations >= 3", "views >= 1 last_7d")
+    assert count_matches(rule).unknown == 1
+    assert preview_details(rule).count == count_matches(rule)
+    assert count_matches(make_rule("citations >= 3")).unknown == 2
+    assert count_matches(make_rule("daysInTier >= 3")).unknown == 0
 
 
 def test_a_rule_that_nothing_can_meet_and_one_without_a_title_are_counted() -> None:

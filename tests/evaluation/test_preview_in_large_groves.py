@@ -76,7 +76,9 @@ def test_before_there_is_a_copy_figures_are_extrapolated_from_the_same_sample_an
     assert details.count == counted
     assert details.alone[0] == pytest.approx(SPROUTS / 2, rel=0.15)
     assert details.lost
-    assert details.lost.count == details.active_matches - counted.matches  # type: ignore[operator]
+    # Each of the three is rounded by itself.
+    lost = details.active_matches - counted.matches  # type: ignore[operator]
+    assert details.lost.count == pytest.approx(lost, abs=1)
     chart = histogram(RULE, 0)
     assert not chart.exact
     assert dict(chart.at)[3] == counted.matches
@@ -89,7 +91,7 @@ def test_a_sample_reads_a_part_of_the_sprouts() -> None:
     (sampled,) = [query["sql"] for query in queries if "TABLESAMPLE" in query["sql"]]
     with connection.cursor() as cursor:
         cursor.execute(sampled)
-        (read, _) = cursor.fetchone()
+        read, *_ = cursor.fetchone()
     assert 0 < read < SPROUTS
 
 
@@ -141,7 +143,7 @@ def test_signals_that_a_copy_lacks_are_added_and_the_others_stay() -> None:
 def test_a_copy_of_one_tier_says_nothing_about_another() -> None:
     preview_details(RULE, exact=True)
     make_sprout("seed")
-    assert count_matches(make_rule("citations >= 3", from_tier="seed")) == MatchCount(0, 1)
+    assert count_matches(make_rule("citations >= 3", from_tier="seed")) == MatchCount(0, 1, unknown=1)
 
 
 def test_another_signal_refresh_ends_a_copy() -> None:

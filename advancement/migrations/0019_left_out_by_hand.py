@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('advancement', '0017_archived_by'),
+        ('advancement', '0018_signal_requests'),
     ]
 
     operations = [
