@@ -15,6 +15,7 @@ from advancement.models import DailyCount, Run
 from advancement.rulebook.drafts import activate_draft, save_draft
 from advancement.rulebook.switching import archive_rule, disable_rule
 from tests.aggregation.conftest import make_event
+from tests.console.markup import markup
 from tests.console.people import approver, operator, viewer
 from tests.criteria.cast import make_rule
 from tests.factories import CREATED, add_model, add_rule, finished_run, make_sprout
@@ -39,15 +40,15 @@ def test_an_empty_console_shows_the_first_steps() -> None:
 
 def test_each_first_step_is_ticked_off_when_it_is_really_done_and_all_go_with_the_first_advancement() -> None:
     client = operator()
-    assert "kind=events" in _dashboard(client).text
+    assert "kind=events" in markup(_dashboard(client))
     sprout = make_sprout()
     assert _left(client)[0] == "usage"
     make_event(sprout, CREATED)
     assert _left(client)[0] == "signals"
-    assert "Refresh signals</button>" in _dashboard(client).text
+    assert "Refresh signals</button>" in markup(_dashboard(client))
     refresh_signals()
     assert _left(client)[0] == "rule"
-    assert "Refresh signals</button>" not in _dashboard(client).text
+    assert "Refresh signals</button>" not in markup(_dashboard(client))
     save_draft(make_rule("views >= 1"), by="somebody")
     assert _left(client)[0] == "activate"
     finished_run(dry_run=True)
@@ -56,7 +57,7 @@ def test_each_first_step_is_ticked_off_when_it_is_really_done_and_all_go_with_th
     assert _left(client)[0] == "dry-run"
     run = finished_run(dry_run=True)
     assert _left(client) == ["apply"]
-    assert reverse("console:plan", args=[run.pk]) in _dashboard(client).text
+    assert reverse("console:plan", args=[run.pk]) in markup(_dashboard(client))
     finished_run()
     assert _left(client) == []
 
@@ -82,13 +83,13 @@ def test_a_spike_leads_straight_to_its_rollback_until_it_is_marked_as_expected()
     add_rule(slug="steady", title="Steady use")
     _usually(3, 60)
     client = operator()
-    page = _dashboard(client).text
+    page = markup(_dashboard(client))
     assert "Steady use</bdi> moved 60 sprouts" in page
     today, tomorrow = _today(), _today() + timedelta(days=1)
     assert f"?rule=steady&amp;since={today}T00:00Z&amp;until={tomorrow}T00:00Z" in page
     asked = {"rule": "steady", "day": _today().isoformat()}
     assert client.post(reverse("console:expect"), asked).status_code == 302
-    assert "Steady use</bdi> moved 60 sprouts" not in _dashboard(client).text
+    assert "Steady use</bdi> moved 60 sprouts" not in markup(_dashboard(client))
     assert DailyCount.objects.get(rule_id="steady").expected_by == "operator"
 
 

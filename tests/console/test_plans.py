@@ -21,6 +21,7 @@ from advancement.runs.review import set_struck
 from advancement.runs.schedule import work_off
 from advancement.runs.start import start_rollback
 from advancement.runs.work import work_on
+from tests.console.markup import markup
 from tests.console.runs_cast import HTMX, approver, operator, sign_in, viewer, waiting_run, words
 from tests.factories import add_rule, finished_run, make_sprout
 from tests.runs.conftest import assert_ledger_holds, plant
@@ -434,7 +435,7 @@ def test_many_moves_are_typed_first(run: Run, monkeypatch: pytest.MonkeyPatch) -
 def test_a_plan_is_discarded_with_a_reason(run: Run) -> None:
     client = operator()
     client.post(at("drop_run", run.pk), {"reason": "the rule is wrong"})
-    page = client.get(at("plan", run.pk)).text
+    page = markup(client.get(at("plan", run.pk)))
     assert "Discarded by <bdi>otto</bdi>: nothing moved" in page
     assert "the rule is wrong" in page
     assert "not made" in page

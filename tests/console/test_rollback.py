@@ -16,6 +16,7 @@ from advancement.holds import set_hold
 from advancement.models import AdvancementRule, Hold, Move, Run, Sprout
 from advancement.rights import OPERATOR, VIEWER
 from advancement.runs.schedule import work_off
+from tests.console.markup import markup
 from tests.criteria.cast import make_rule
 from tests.factories import CREATED, add_rules, finished_run, make_sprout
 from tests.rollback.cast import advanced, buckets, newest_event, override, rollback, tier, tiers
@@ -56,7 +57,7 @@ def said_in(markup: str) -> str:
 
 
 def banner(page: Any) -> str:
-    found = re.search(r'<section class="banner[^"]*"[^>]*>.*?</section>', page.text, re.DOTALL)
+    found = re.search(r'<section class="banner[^"]*"[^>]*>.*?</section>', markup(page), re.DOTALL)
     return said_in(found[0]) if found else ""
 
 
@@ -73,7 +74,7 @@ def reviewed(client: Client, **scope: Any) -> Run:
 
 def form_of(page: Any) -> dict[str, str]:
     """Return what the confirmation carries without being seen, as a browser would send it."""
-    form = re.search(r'<form [^>]*id="confirm".*?</form>', page.text, re.DOTALL)
+    form = re.search(r'<form [^>]*id="confirm".*?</form>', markup(page), re.DOTALL)
     assert form
     hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form[0])
     return {name: value for name, value in hidden if name != "csrfmiddlewaretoken"}
@@ -132,8 +133,8 @@ def test_a_viewer_looks_at_a_plan_and_changes_nothing(viewer: Client) -> None:
 
 def chosen(page: Any) -> dict[str, str]:
     return {
-        "rule": (re.findall(r'<option value="([^"]+)" selected>[^<]*\(', page.text) or [""])[0],
-        "range": re.findall(r'name="range" value="(\w+)" checked', page.text)[0],
+        "rule": (re.findall(r'<option value="([^"]+)" selected>[^<]*\(', markup(page)) or [""])[0],
+        "range": re.findall(r'name="range" value="(\w+)" checked', markup(page))[0],
     }
 
 
@@ -174,7 +175,7 @@ def test_times_are_those_of_the_zone_that_the_label_names(operator: Client) -> N
     advanced()
     operator.cookies["timezone"] = "Europe/Berlin"
     page = operator.get(SCOPE, {"rule": "a-rule", "since": "2026-03-05T08:10:00+00:00"})
-    assert 'name="since" type="datetime-local" step="any" value="2026-03-05T09:10"' in page.text
+    assert 'name="since" type="datetime-local" step="any" value="2026-03-05T09:10"' in markup(page)
     assert "From (Europe/Berlin)" in words(page)
     late = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
     plan = reviewed(operator, rule="a-rule", range="between", since="2025-07-05T09:10", until=late)
@@ -239,8 +240,8 @@ def test_where_there_is_nothing_a_wider_range_is_offered_and_no_run_made(operato
     page = operator.post(SCOPE, before, follow=True)
     assert Run.objects.count() == runs
     assert "There is nothing to take back." in words(page)
-    assert 'value="2025-01-01T00:00"' in page.text
-    [link] = re.findall(r'<a href="(/rollback/\?[^"]+)">2 [^<]*whenever it was</a>', page.text)
+    assert 'value="2025-01-01T00:00"' in markup(page)
+    [link] = re.findall(r'<a href="(/rollback/\?[^"]+)">2 [^<]*whenever it was</a>', markup(page))
     assert "2 advancements" in words(operator.get(link.replace("&amp;", "&")))
     nowhere = operator.get(SCOPE, {"run": run.pk, "rule": "other"})
     assert nowhere.status_code == 200
@@ -251,9 +252,9 @@ def test_rules_and_runs_that_never_moved_anything_are_not_listed(operator: Clien
     add_rules(make_rule("views >= 999", slug="idle"))
     empty = finished_run(from_tiers=("grove",))
     page = operator.get(SCOPE)
-    assert "(a-rule)" in page.text
-    assert "(idle)" not in page.text
-    assert (f'value="{run.pk}"' in page.text, f'value="{empty.pk}"' in page.text) == (True, False)
+    assert "(a-rule)" in markup(page)
+    assert "(idle)" not in markup(page)
+    assert (f'value="{run.pk}"' in markup(page), f'value="{empty.pk}"' in markup(page)) == (True, False)
     assert chosen(operator.get(SCOPE, {"rule": "idle"}))["rule"] == "idle"
 
 
@@ -396,9 +397,9 @@ def test_a_sprout_of_several_steps_is_one_row_with_its_whole_way(operator: Clien
 def ticked(page: Any) -> dict[str, list[str]]:
     """Return what the form of the rows sends as it stands."""
     return {
-        "row": re.findall(r'name="row" value="(\d+)" checked', page.text),
-        "chosen": re.findall(r'name="chosen" value="(\d+)"', page.text),
-        "shown": re.findall(r'name="shown" value="(\d+)"', page.text),
+        "row": re.findall(r'name="row" value="(\d+)" checked', markup(page)),
+        "chosen": re.findall(r'name="chosen" value="(\d+)"', markup(page)),
+        "shown": re.findall(r'name="shown" value="(\d+)"', markup(page)),
     }
 
 
@@ -438,12 +439,12 @@ def test_with_script_the_rows_and_what_they_change_in_the_confirmation_are_answe
     fields: dict[str, Any] = ticked(operator.get(address(plan)))
     fields["row"].remove(str(row_of(plan, sprouts[1])))
     part = operator.post(address(plan), fields, headers=HTMX | {"HX-Target": "rows"})
-    assert part.text.startswith('<div id="rows">')
-    assert '<div id="chosen" hx-swap-oob="true">' in part.text
-    assert 'id="go" hx-swap-oob="true"' in part.text
-    assert 'name="revision" value="1"' in part.text
+    assert markup(part).startswith('<div id="rows">')
+    assert '<div id="chosen" hx-swap-oob="true">' in markup(part)
+    assert 'id="go" hx-swap-oob="true"' in markup(part)
+    assert 'name="revision" value="1"' in markup(part)
     assert "Roll back 2 sprouts" in words(part)
-    assert "<textarea" not in part.text
+    assert "<textarea" not in markup(part)
 
 
 def test_a_page_or_all_that_match_a_search_are_excluded_and_put_back(operator: Client) -> None:
@@ -526,7 +527,7 @@ def test_unwinding_plans_again_and_keeps_what_was_excluded_and_written(operator:
     assert answer.url == address(unwound)
     page = operator.get(answer.url)
     assert "3 events, and 3 later ones" in words(page)
-    assert ">Half written</textarea>" in page.text
+    assert ">Half written</textarea>" in markup(page)
     plan.refresh_from_db()
     assert plan.status == "discarded"
     fields: dict[str, Any] = {"do": "ticks"} | ticked(page)
@@ -594,8 +595,8 @@ def test_from_a_rules_page_to_confirmed_it_takes_three_clicks_and_the_reason(ope
     plan = reviewed(operator, rule="a-rule", range=chosen(page)["range"])
     # The reason, and Roll back 3 sprouts: the third click; holding and switching off are ticked.
     page = operator.get(address(plan))
-    assert re.search(r'name="hold" id="hold" checked', page.text)
-    assert re.search(r'name="disable" id="disable"[^>]* checked', page.text)
+    assert re.search(r'name="hold" id="hold" checked', markup(page))
+    assert re.search(r'name="disable" id="disable"[^>]* checked', markup(page))
     answer = confirm(operator, plan, page, hold="on", disable="on")
     assert answer.url == address(plan)
     [run] = work_off()
@@ -824,7 +825,7 @@ def test_the_result_tells_what_was_done_and_leads_on(operator: Client, viewer: C
         f"{reverse('console:events')}?run={plan.pk}",
         reverse("console:rule", args=("a-rule",)),
     ):
-        assert f'href="{link}"' in page.text
+        assert f'href="{link}"' in markup(page)
     assert banner(viewer.get(address(plan))) == "3 sprouts rolled back Too early."
 
 
@@ -838,7 +839,7 @@ def test_a_rollback_that_came_too_late_says_that_it_did_nothing_and_who_was_firs
     page = operator.get(address(second))
     assert "None of the 3 confirmed sprouts were rolled back" in banner(page)
     assert f"3 were taken back by Rollback {first.pk} meanwhile." in banner(page)
-    assert "banner-ok" not in page.text
+    assert "banner-ok" not in markup(page)
     run = operator.get(reverse("console:run", args=(second.pk,)))
     assert "Took back less than was confirmed: 0 taken back, 3 skipped" in words(run)
 
@@ -991,6 +992,6 @@ def test_parts_are_only_answered_to_who_asks_for_them(operator: Client) -> None:
     advanced()
     plan = reviewed(operator, rule="a-rule")
     part = operator.get(address(plan), {"bucket": "gone"}, headers=HTMX | {"HX-Target": "list"})
-    assert part.text.startswith('<section class="card" id="list"')
-    assert '<nav class="buckets" id="buckets"' in part.text
-    assert 'hx-swap-oob="true"' in part.text
+    assert markup(part).startswith('<section class="card" id="list"')
+    assert '<nav class="buckets" id="buckets"' in markup(part)
+    assert 'hx-swap-oob="true"' in markup(part)

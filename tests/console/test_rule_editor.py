@@ -21,6 +21,7 @@ from advancement.rights import APPROVER, RULE_EDITOR, VIEWER, Right
 from advancement.rulebook.drafts import save_draft
 from advancement.rulebook.switching import archive_rule
 from advancement.views import rule_preview
+from tests.console.markup import markup
 from tests.console.people import approver, editor, operator, person, signed_in, viewer
 from tests.criteria.cast import make_rule
 from tests.factories import add_model, add_rule, make_sprout
@@ -115,12 +116,12 @@ def test_a_refused_form_keeps_all_that_was_typed_and_names_every_fault_with_a_li
     typed = form("citations >= NaN", "qualityScore >= 1.4", title="", priority="soon", max_moves="0,5")
     answer = editor().post(NEW, typed | {"description": "why <b>"})
     assert answer.status_code == 422
-    assert "Not saved. 5 things need a change." in answer.text
+    assert "Not saved. 5 things need a change." in markup(answer)
     for field in ("title", "priority", "max_moves", "criterion-0-threshold", "criterion-1-threshold"):
-        assert f'href="#{field}"' in answer.text
-        assert re.search(rf'id="{field}"[^>]*aria-invalid="true"', answer.text), field
+        assert f'href="#{field}"' in markup(answer)
+        assert re.search(rf'id="{field}"[^>]*aria-invalid="true"', markup(answer)), field
     for kept in ('value="NaN"', 'value="1.4"', 'value="soon"', 'value="0,5"', "why &lt;b&gt;"):
-        assert kept in answer.text
+        assert kept in markup(answer)
     assert not AdvancementRule.objects.exists()
 
 
@@ -172,8 +173,12 @@ def test_buttons_change_the_rows_without_saving_and_without_script() -> None:
     browser = editor()
     answer = browser.post(NEW, form("citations >= 3", "views > x", action="add"))
     assert answer.status_code == 200
-    assert re.findall(r'name="threshold" inputmode="decimal" value="([^"]*)"', answer.text) == ["3", "x", ""]
-    assert re.search(r'id="criterion-2-signal"[^>]* autofocus', answer.text)
+    assert re.findall(r'name="threshold" inputmode="decimal" value="([^"]*)"', markup(answer)) == [
+        "3",
+        "x",
+        "",
+    ]
+    assert re.search(r'id="criterion-2-signal"[^>]* autofocus', markup(answer))
     assert not AdvancementRule.objects.exists()
 
 
@@ -181,8 +186,12 @@ def test_htmx_gets_the_criteria_alone_and_is_told_to_count_again() -> None:
     answer = editor().post(
         NEW, form("citations >= 3", "views > 4", "exports > 5", action="up-2"), headers=HTMX
     )
-    assert answer.text.strip().startswith('<section class="card" id="criteria"')
-    assert re.findall(r'name="threshold" inputmode="decimal" value="([^"]*)"', answer.text) == ["3", "5", "4"]
+    assert markup(answer).strip().startswith('<section class="card" id="criteria"')
+    assert re.findall(r'name="threshold" inputmode="decimal" value="([^"]*)"', markup(answer)) == [
+        "3",
+        "5",
+        "4",
+    ]
     assert "rule-changed" in answer["HX-Trigger-After-Settle"]
 
 
@@ -305,9 +314,9 @@ def test_what_nothing_can_meet_is_named_in_its_row(grove: list[Any]) -> None:
 def test_the_chart_marks_the_threshold_and_says_how_many_match_at_others(grove: list[Any]) -> None:
     rows = {"signal": ["uniqueSessions", "citations"], "operator": [">=", ">="], "threshold": ["0", "3"]}
     answer = editor().post(CHART, stored(**rows, period=["all_time"] * 2, chart="1"), headers=HTMX)
-    assert '<option value="1" selected>Citations' in answer.text
-    assert "mark-line" in answer.text
-    said = text_of(answer.text)
+    assert '<option value="1" selected>Citations' in markup(answer)
+    assert "mark-line" in markup(answer)
+    said = text_of(markup(answer))
     assert "≥ 3, now" in said
     assert "10 8" not in said
     assert re.search(r"Would match( \d+)+", said)[0] == "Would match 10 9 8 7 6 5 4"  # type: ignore[index]
@@ -415,14 +424,14 @@ def test_whoever_alone_may_activate_rules_is_told_both_ways_out() -> None:
     client.force_login(User.objects.create_superuser("root"))
     save_draft(make_rule("citations >= 5"), by="root")
     address = reverse("console:activate_rule", args=["a-rule"])
-    said = client.get(address).text
+    said = markup(client.get(address))
     assert "nobody else may" in said
     assert reverse("admin:auth_user_add") in said
     assert "ADVANCEMENT_APPROVE_OWN=1" in said
     User.objects.create_superuser("gone", is_active=False)
-    assert "nobody else may" in client.get(address).text
+    assert "nobody else may" in markup(client.get(address))
     person(APPROVER)
-    assert "Send this address to somebody with the role Approver" in client.get(address).text
+    assert "Send this address to somebody with the role Approver" in markup(client.get(address))
 
 
 def test_a_draft_that_is_another_by_now_is_not_activated() -> None:

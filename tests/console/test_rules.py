@@ -25,6 +25,7 @@ from advancement.models import (
 )
 from advancement.rulebook.drafts import save_draft
 from advancement.rulebook.switching import archive_rule, disable_rule
+from tests.console.markup import markup
 from tests.console.people import approver, editor, operator, person, viewer
 from tests.criteria.cast import make_rule
 from tests.factories import add_model, add_rule, add_rules, finished_run, make_sprout, refreshed
@@ -51,7 +52,7 @@ def words(html: str) -> str:
 def page(client: Client, query: str = "") -> str:
     answer = client.get(f"/rules/{query}")
     assert answer.status_code == 200
-    return answer.content.decode()
+    return markup(answer)
 
 
 def row(client: Client, slug: str, query: str = "") -> str:
@@ -396,7 +397,7 @@ def test_what_is_not_counted_is_loaded_once_the_page_is_shown() -> None:
     assert not RuleCount.objects.exists(), "looking writes nothing"
     address = loads(html)
     assert address == "/rules/count/?state=on"
-    part = client.post(address, headers={"HX-Request": "true"}).content.decode()
+    part = markup(client.post(address, headers={"HX-Request": "true"}))
     assert "1 of 1" in words(part)
     assert part.startswith('<section class="card" id="rules"')
     assert loads(part) is None

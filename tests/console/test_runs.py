@@ -18,6 +18,7 @@ from advancement.runs.schedule import note_tick, work_off
 from advancement.runs.start import RunRequest, claim_date, start_rollback, start_run
 from advancement.runs.work import work_on
 from advancement.templatetags.runs import duration
+from tests.console.markup import markup
 from tests.console.runs_cast import HTMX, approver, operator, viewer, waiting_run
 from tests.factories import add_model, add_rule, finished_run, make_sprout, planned_run
 from tests.runs.conftest import DAY, failing_batches, let_lease_expire, no_delays, plant
@@ -203,7 +204,7 @@ def test_the_list_is_filtered(grove: None, query: str, expected: set[str]) -> No
 def test_held_runs_stand_above_the_list(grove: None, settings: Any) -> None:
     settings.ADVANCEMENT_MAX_MOVES = 1
     run = finished_run()
-    page = operator().get(at("runs") + "?kind=override").text
+    page = markup(operator().get(at("runs") + "?kind=override"))
     assert f"Run {run.pk} is held: 5 moves planned, nothing applied" in page
     assert "ADVANCEMENT_MAX_MOVES" in page
     assert "No run matches these filters" in page
@@ -256,9 +257,9 @@ def test_a_finished_run_shows_its_sums_its_rules_and_its_log(
         f"{at('rollback')}?run={run.pk}",
         f"{at('events')}?run={run.pk}",
     ):
-        assert text in page.text, text
-    assert "every 1s" not in page.text
-    assert "http-equiv" not in page.text
+        assert text in markup(page), text
+    assert "every 1s" not in markup(page)
+    assert "http-equiv" not in markup(page)
     assert sum(line.count for line in page.context["tally"]) == run.evaluated == 8
 
 
@@ -287,13 +288,13 @@ def test_progress_is_shown_while_a_run_is_applied(grove: None) -> None:
 
     work_on(run.pk, run.lease_token, progress=look)
     progress, rules, page = answers
-    assert "<b>2</b> of 5 moves dealt with" in progress.text
-    assert "batch 2 of 3" in progress.text
-    assert 'hx-trigger="every 1s"' in progress.text
-    assert "Applies: 5 to deal with" in progress.text
-    assert "Run started" not in progress.text, "only what is new of the log"
-    assert "2 of 5" in rules.text
-    assert 'hx-trigger="every 5s"' in rules.text
+    assert "<b>2</b> of 5 moves dealt with" in markup(progress)
+    assert "batch 2 of 3" in markup(progress)
+    assert 'hx-trigger="every 1s"' in markup(progress)
+    assert "Applies: 5 to deal with" in markup(progress)
+    assert "Run started" not in markup(progress), "only what is new of the log"
+    assert "2 of 5" in markup(rules)
+    assert 'hx-trigger="every 5s"' in markup(rules)
     assert page.status_code == 200
     assert sum(line.count for line in page.context["tally"]) == 8
 
@@ -354,16 +355,16 @@ def test_a_failed_run_says_why_and_is_resumed(grove: None, monkeypatch: pytest.M
     with failing_batches(monkeypatch, OperationalError("the server is away"), 4, after=1):
         run = finished_run(batch_size=2)
     client = operator()
-    page = client.get(at("run", run.pk)).text
+    page = markup(client.get(at("run", run.pk)))
     assert "Failed. 2 of 5 moves are done and safe." in page
     assert "Resume 3 moves" in page
     assert "Retried" in page
     answer = client.post(at("resume_run", run.pk), follow=True)
-    assert f"Run {run.pk} goes on as soon as a worker takes it up." in answer.text
+    assert f"Run {run.pk} goes on as soon as a worker takes it up." in markup(answer)
     work_off()
-    assert "Succeeded: 5 advanced" in client.get(at("run", run.pk)).text
+    assert "Succeeded: 5 advanced" in markup(client.get(at("run", run.pk)))
     refused = client.post(at("resume_run", run.pk), follow=True)
-    assert "has not failed, so there is nothing to resume" in refused.text
+    assert "has not failed, so there is nothing to resume" in markup(refused)
 
 
 def test_a_failed_run_is_discarded_with_a_reason(grove: None) -> None:
@@ -538,18 +539,18 @@ def test_a_run_goes_by_one_name_in_every_place_and_leads_to_its_events(grove: No
     ):
         events = f"{reverse('console:events')}?run={run.pk}"
         heading = rf"<h1[^>]*><bdi>{name}</bdi>"
-        page = client.get(reverse("console:run", args=[run.pk])).text
+        page = markup(client.get(reverse("console:run", args=[run.pk])))
         assert re.search(heading, page)
         assert f'href="{events}"' in page
         assert "/admin/advancement/advancementevent" not in page
-        assert f">{name}</a>" in client.get(reverse("console:runs")).text
-        assert f">{name}</a></h2>" in client.get(events).text
+        assert f">{name}</a>" in markup(client.get(reverse("console:runs")))
+        assert f">{name}</a></h2>" in markup(client.get(events))
         event = AdvancementEvent.objects.filter(run_id=run.pk).first()
         assert event is not None
-        assert f">{name}</a>" in client.get(reverse("console:event", args=[event.pk])).text
-        assert f">{name}</a>" in client.get(reverse("console:sprout", args=[event.sprout_id])).text
+        assert f">{name}</a>" in markup(client.get(reverse("console:event", args=[event.pk])))
+        assert f">{name}</a>" in markup(client.get(reverse("console:sprout", args=[event.sprout_id])))
         if run != advancement:
-            assert re.search(heading, client.get(reverse("console:review_rollback", args=[run.pk])).text)
+            assert re.search(heading, markup(client.get(reverse("console:review_rollback", args=[run.pk]))))
 
 
 def test_the_log_is_given_as_plain_text(grove: None) -> None:

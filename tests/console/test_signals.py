@@ -13,6 +13,7 @@ from advancement.models import SignalAggregation, SignalRefresh, SignalRequest
 from advancement.runs import refreshing
 from advancement.tasks import tick, work
 from tests.aggregation.conftest import make_event
+from tests.console.markup import markup
 from tests.console.people import operator, viewer
 from tests.factories import make_sprout
 
@@ -22,7 +23,7 @@ SEEN = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def _page(client: Client) -> str:
-    return client.get(reverse("console:signals")).text
+    return markup(client.get(reverse("console:signals")))
 
 
 def _ask(client: Client) -> Any:
@@ -33,7 +34,7 @@ def test_usage_events_become_signals_by_a_click() -> None:
     make_event(make_sprout(), SEEN)
     client = operator()
     assert "usage events and no signals yet" in _page(client)
-    assert "It waits for a task cluster" in _ask(client).text
+    assert "It waits for a task cluster" in markup(_ask(client))
     assert not SignalRefresh.objects.exists()
     work()
     assert "1 sprout as of" in _page(client)
@@ -93,4 +94,4 @@ def test_somebody_who_may_not_start_runs_sees_how_it_stands_without_the_button()
 
 
 def test_health_offers_it_too() -> None:
-    assert "Refresh signals</button>" in operator().get(reverse("console:health")).text
+    assert "Refresh signals</button>" in markup(operator().get(reverse("console:health")))

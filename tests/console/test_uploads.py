@@ -16,6 +16,7 @@ from advancement.criteria.errors import AdvancementError
 from advancement.database.clock import database_now
 from advancement.importing import uploads
 from advancement.models import LifecycleModel, Sprout, Upload, UploadPart, UsageEvent
+from tests.console.markup import markup
 from tests.console.people import operator, viewer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,7 +36,7 @@ def _send(client: Client, content: bytes | str, kind: str = "sprouts", name: str
 
 
 def _page(client: Client) -> str:
-    return client.get(reverse("console:upload", args=[Upload.objects.latest("pk").pk])).text
+    return markup(client.get(reverse("console:upload", args=[Upload.objects.latest("pk").pk])))
 
 
 def _post(client: Client, name: str) -> Any:
@@ -79,7 +80,7 @@ def test_problems_are_shown_with_the_name_of_the_file_and_the_line() -> None:
     page = _page(client)
     assert "sprouts.csv, line 3" in page
     assert "1 of 2 rows cannot be used" in page
-    assert "does not wait for a decision" in _post(client, "confirm_upload").text
+    assert "does not wait for a decision" in markup(_post(client, "confirm_upload"))
     assert not Sprout.objects.exists()
 
 
@@ -115,7 +116,7 @@ def test_rows_that_turn_bad_after_the_check_are_not_left_out_unasked() -> None:
     uploads.work_on_uploads()
     botanical.update(archived_at=None)
     assert "Nothing of it was kept: 1 of 1 row cannot be used" in _page(client)
-    assert "There is no good row in this file" in _post_skipping(client).text
+    assert "There is no good row in this file" in markup(_post_skipping(client))
     assert not Sprout.objects.exists()
 
 
