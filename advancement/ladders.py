@@ -1,7 +1,9 @@
 """Lifecycle models as ladders of tiers: those to start from, what stands against a change, saving one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from django.db import transaction
@@ -99,11 +101,17 @@ def add_ladder(slug: str, label: str, rungs: Sequence[Rung]) -> LifecycleModel:
     return model
 
 
-def change_ladder(slug: str, label: str, rungs: Sequence[Rung], *, known: Sequence[str]) -> LifecycleModel:
+def as_seen(label: str, tiers: Iterable[Tier]) -> str:
+    """Return what stands for a model and its tiers as somebody sees them; it changes with what they say."""
+    said = [label, *((tier.slug, tier.label, tier.emoji) for tier in tiers)]
+    return sha256(json.dumps(said).encode()).hexdigest()
+
+
+def change_ladder(slug: str, label: str, rungs: Sequence[Rung], *, seen: str) -> LifecycleModel:
     """Give a lifecycle model this label and these tiers, in this order; those that are missing are deleted.
 
-    `known` are its tiers, in order, as whoever changes them saw them. Raise LadderChanged when they are
-    others by now, AdvancementError when a tier that is in use would be deleted or a rule would lead
+    `seen` is that of `as_seen` when whoever changes them looked. Raise LadderChanged when it is another by
+    now, AdvancementError when a tier that is in use would be deleted or a rule would lead
     backward.
     """
     with transaction.atomic():
@@ -113,7 +121,7 @@ def change_ladder(slug: str, label: str, rungs: Sequence[Rung], *, known: Sequen
             tier.slug: tier
             for tier in Tier.objects.select_for_update().filter(lifecycle_model=slug).order_by("position")
         }
-        if list(there) != list(known):
+        if as_seen(model.label, there.values()) != seen:
             raise LadderChanged
         missing = [tier for key, tier in there.items() if key not in {rung.slug for rung in rungs}]
         if uses := [sentence for tier in missing for sentence in uses_of_tier(tier)]:

@@ -304,6 +304,11 @@ def test_an_order_of_tiers_that_turns_enabled_rules_around_is_refused_with_their
     assert list(Tier.objects.values_list("slug", "position")) == before
 
 
+def test_a_position_that_is_taken_is_refused_with_the_tier_that_has_it(superuser: Client) -> None:
+    page = _reorder(superuser, "sprout", Tier.objects.get(slug="tree").position)
+    assert "The tier tree has position" in page.text
+
+
 def test_an_order_that_leaves_every_rule_forward_is_accepted(superuser: Client) -> None:
     add_rule(slug="climb")
     assert _reorder(superuser, "grove", 99).status_code == 302

@@ -62,6 +62,11 @@ class TierForm(TierModelForm):
         position: int = self.cleaned_data["position"]
         if turned := turned_rules(self.instance.lifecycle_model_id, {self.instance.slug: position}):
             raise ValidationError(turned_words(turned))
+        others = Tier.objects.filter(lifecycle_model=self.instance.lifecycle_model_id, position=position)
+        if there := others.exclude(pk=self.instance.pk).first():
+            raise ValidationError(
+                f"The tier {there.slug} has position {position}. The model's form gives all tiers an order."
+            )
         return position
 
 

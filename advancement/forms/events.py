@@ -14,7 +14,7 @@ _TYPES = [
     ("", "All"),
     (AdvancementEventType.AUTO_ADVANCEMENT, "Advanced by a rule"),
     (AdvancementEventType.MANUAL_OVERRIDE, "Set by hand"),
-    (AdvancementEventType.BULK_ROLLBACK, "Rolled back"),
+    (AdvancementEventType.BULK_ROLLBACK, "Rolled back or put back"),
 ]
 
 

@@ -9,7 +9,7 @@ from django.http import QueryDict
 from django.utils.text import slugify
 
 from advancement.criteria.slugs import MAX_SLUG_LENGTH, SLUG_WORDS, is_slug
-from advancement.ladders import Rung
+from advancement.ladders import Rung, as_seen
 from advancement.models import LifecycleModel, Tier
 
 LEAST_TIERS: Final = 2
@@ -37,12 +37,16 @@ class TierEntry:
 
 @dataclass(frozen=True)
 class LadderEntry:
-    """What stands in the form; `known` are the slugs of the tiers that the model had when it was opened."""
+    """What stands in the form; `known` are the slugs of the tiers that the model had when it was opened.
+
+    `seen` stands for what model and tiers said then.
+    """
 
     slug: str = ""
     label: str = ""
     tiers: tuple[TierEntry, ...] = ()
     known: tuple[str, ...] = ()
+    seen: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ def blank_ladder() -> LadderEntry:
 def ladder_of(model: LifecycleModel, tiers: Sequence[Tier]) -> LadderEntry:
     """Return the form of a model with its tiers in order."""
     rows = tuple(TierEntry(tier.emoji, tier.label, tier.slug, there=True) for tier in tiers)
-    return LadderEntry(model.slug, model.label, rows, tuple(tier.slug for tier in tiers))
+    known = tuple(tier.slug for tier in tiers)
+    return LadderEntry(model.slug, model.label, rows, known, as_seen(model.label, tiers))
 
 
 def read_ladder(data: QueryDict) -> LadderEntry:
@@ -80,6 +85,7 @@ def read_ladder(data: QueryDict) -> LadderEntry:
         label="".join(_texts(data, "label")[:1]),
         tiers=tuple(rows[:MOST_TIERS]),
         known=known,
+        seen="".join(_texts(data, "seen")[:1]),
     )
 
 

@@ -19,7 +19,7 @@ from advancement.runs.waiting import USUAL_WAIT, being_worked_on
 logger = logging.getLogger(__name__)
 
 # A worker that took longer is taken for dead, and the wish is taken up again. Refreshing twice does no harm.
-_SILENT_FOR: Final = timedelta(hours=1)
+_SILENT_FOR: Final = timedelta(minutes=10)
 _ONLY: Final = 1
 
 

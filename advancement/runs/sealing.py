@@ -30,4 +30,8 @@ def seal_ended_runs(*, using: str = "default") -> None:
 
 
 def _note(seal: Seal, using: str) -> None:
-    note(seal.run_id, f"Sealed: seal {seal.number:,} over {seal.events:,} events.", using=using)
+    note(
+        seal.run_id,
+        f"Sealed: seal {seal.number:,} over {seal.events:,} event{'s' * (seal.events != 1)}.",
+        using=using,
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -78,8 +79,13 @@ def others_may(user: User | AnonymousUser, right: Right) -> bool:
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Lead to the sign-in page, and from there back to this one."""
+    """Lead to the sign-in page, and from there back to this one.
+
+    What a form sends without being left is refused instead: what was typed in it would be lost on the way.
+    """
     if "HX-Request" in request.headers:
+        if request.method == "POST":
+            return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
         shown = HtmxDetails(request).current_url_abs_path or reverse("console:dashboard")
         return HttpResponseClientRedirect(redirect_to_login(shown, resolve_url("admin:login")).url)
     back = request.get_full_path() if request.method in {"GET", "HEAD"} else reverse("console:dashboard")

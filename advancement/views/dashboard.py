@@ -1,8 +1,8 @@
 """The dashboard: what last night did and why, how the grove stands, what is off, what waits for somebody."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Final
 
@@ -16,7 +16,15 @@ from advancement.criteria.signals import Period
 from advancement.criteria.wording import isolated
 from advancement.database.clock import database_now
 from advancement.evaluation.counts import count_sprouts
-from advancement.history import SHOWN_DAYS, Counts, counts_by_day, mark_expected, nights, rolled_back_by_day
+from advancement.history import (
+    SHOWN_DAYS,
+    Counts,
+    Night,
+    counts_by_day,
+    mark_expected,
+    nights,
+    rolled_back_by_day,
+)
 from advancement.models import (
     AdvancementEvent,
     AdvancementRule,
@@ -30,11 +38,13 @@ from advancement.models.outbox import OutboxStatus
 from advancement.models.runs import RunKind, RunStatus
 from advancement.remembered import counted_lately
 from advancement.rights import Right
+from advancement.rollback.scope import Counted, count_standing
 from advancement.runs.planned import struck_of
 from advancement.runs.schedule import next_slot
 from advancement.views.access import allows
 from advancement.views.charts import StackedBars, spark, stacked_bars
 from advancement.views.first_steps import first_steps
+from advancement.views.paging import MOST_COUNTED
 from advancement.views.shell import Console
 
 _SERIES: Final = 3
@@ -67,11 +77,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "drafts": [rule for rule in rules if rule.draft_version_id],
         "night": day,
         "nights": [(rule, night, spark(night.days)) for rule, night in zip(at_work, judged, strict=True)],
-        "odd": [
-            (rule, night)
-            for rule, night in zip(enabled, judged, strict=False)
-            if (night.spike or night.slump) and not night.expected_by
-        ],
+        "odd": list(_odd(zip(enabled, judged, strict=False))),
         "chart": _chart(counts, day, console.rule_titles),
         "console": console,
         "ladders": _ladders(now),
@@ -81,6 +87,18 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "failed_messages": OutboxMessage.objects.filter(status=OutboxStatus.FAILED)[: _SHOWN + 1].count(),
     }
     return render(request, "console/dashboard.html", context)
+
+
+def _odd(judged: Iterable[tuple[AdvancementRule, Night]]) -> Iterator[tuple[AdvancementRule, Night, Counted]]:
+    """Yield the unusual nights that nobody expects, with what still stands of them; not those taken back."""
+    for rule, night in judged:
+        if night.expected_by or not (night.spike or night.slump):
+            continue
+        since, until = (datetime.combine(day, time.min, UTC) for day in (night.day, night.ends))
+        events = AdvancementEvent.objects.filter(rule_id=rule.pk, timestamp__gte=since, timestamp__lt=until)
+        standing = count_standing(events, MOST_COUNTED)
+        if night.slump or not standing.nothing:
+            yield rule, night, standing
 
 
 @allows(POST=Right.START_RUNS)

@@ -1,7 +1,7 @@
 """The form of a lifecycle model: its label and its ladder of tiers, new or as it is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -69,7 +69,7 @@ def edit_lifecycle(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method != "POST":
         return _form(request, ladder_of(model, list(model.tiers.all())), model)
     entry = read_ladder(request.POST)
-    return _answer(request, LadderEntry(model.slug, entry.label, entry.tiers, entry.known), model)
+    return _answer(request, replace(entry, slug=model.slug), model)
 
 
 def _require(request: HttpRequest, rights: Sequence[str]) -> None:
@@ -88,7 +88,7 @@ def _answer(request: HttpRequest, entry: LadderEntry, model: LifecycleModel | No
         if model is None:
             saved = add_ladder(entry.slug, entry.label, rungs_of(entry))
         else:
-            saved = change_ladder(entry.slug, entry.label, rungs_of(entry), known=entry.known)
+            saved = change_ladder(entry.slug, entry.label, rungs_of(entry), seen=entry.seen)
     except AdvancementError as error:
         return _form(request, entry, model, refusal=str(error), status=422)
     said = "is saved" if model else "is there; sprouts may be imported into it"

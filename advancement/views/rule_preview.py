@@ -177,6 +177,7 @@ def guardrails(definition: RuleDefinition, count: MatchCount) -> dict[str, bool]
     """Say which guardrails would hold a run that moves all matches of a rule."""
     share, most = settings.ADVANCEMENT_MAX_SHARE, settings.ADVANCEMENT_MAX_MOVES
     return {
+        "share_applies": count.candidates >= LEAST_CANDIDATES,
         "over_share": count.candidates >= LEAST_CANDIDATES and count.matches > share * count.candidates,
         "over_moves": most is not None and count.matches > most,
         "over_own": definition.max_moves is not None and count.matches > definition.max_moves,

@@ -16,6 +16,7 @@ from django.utils.http import urlencode
 from advancement.models import AdvancementEvent, AdvancementRule, Run, Sprout
 from advancement.models.sprouts import titled
 from advancement.rights import Right
+from advancement.templatetags.runs import run_name
 from advancement.views.access import allows, may
 from advancement.views.destinations import destinations
 
@@ -78,8 +79,9 @@ def _pages(request: HttpRequest, text: str) -> Iterator[Hit]:
 def _runs(text: str) -> Iterator[Hit]:
     if (asked := _numbered(text)) and asked.is_run:
         for run in Run.objects.filter(pk=asked.number):
-            name = f"{run.get_kind_display()} {run.pk}"
-            yield Hit("Run", "runs", name, run.get_status_display(), reverse("console:run", args=[run.pk]))
+            yield Hit(
+                "Run", "runs", run_name(run), run.get_status_display(), reverse("console:run", args=[run.pk])
+            )
 
 
 def _rules(text: str) -> Iterator[Hit]:

@@ -13,8 +13,9 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from advancement.badges import tier_badges
+from advancement.criteria.rules import Logic
 from advancement.criteria.signals import SIGNALS, Period, Signal
-from advancement.evaluation.explain import Explanation, explain
+from advancement.evaluation.explain import Explanation, RuleExplanation, explain
 from advancement.forms.sprouts import HOLD_CHOICES, NO_HOLD, OverrideForm, SproutFilter
 from advancement.models import (
     AdvancementEvent,
@@ -118,18 +119,19 @@ class Demotion:
 
     start: Tier
     end: Tier
+    revision: int
 
     @property
     def mark(self) -> str:
         """What the form sends when just this move is confirmed."""
-        return f"{self.start.slug}>{self.end.slug}"
+        return f"{self.revision}>{self.end.slug}"
 
 
 def demotion_to(slug: str, sprout: Sprout, tiers: Sequence[Tier]) -> Demotion | None:
     """Return the move of a sprout to a tier, of those of its model, when it leads down; None otherwise."""
     by_slug = {tier.slug: tier for tier in tiers}
     start, end = by_slug.get(sprout.tier), by_slug.get(slug)
-    return Demotion(start, end) if start and end and end.position < start.position else None
+    return Demotion(start, end, sprout.revision) if start and end and end.position < start.position else None
 
 
 def _last(request: HttpRequest, sprout_id: UUID, tiers: Sequence[Tier]) -> dict[str, Any]:
@@ -179,8 +181,13 @@ def _distance(explanation: Explanation, tier: str) -> str:
         return "no rule leads there from here"
     if any(rule.matches for rule in rules):
         return "all that is needed is met"
-    missing = min(sum(not line.met for line in rule.criteria) for rule in rules)
+    missing = min(_missing(rule) for rule in rules)
     return f"{missing} criteri{'on' if missing == 1 else 'a'} away"
+
+
+def _missing(rule: RuleExplanation) -> int:
+    """Return how many criteria more it takes; where any is enough, that is one."""
+    return 1 if rule.version.logic == Logic.ANY else sum(not line.met for line in rule.criteria)
 
 
 @dataclass(frozen=True)

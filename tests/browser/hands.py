@@ -86,9 +86,9 @@ class Keyboard(Hand):
 
     def choose(self, control: Locator, label: str) -> None:
         self._reach(control)
-        labels = control.locator("option").all_inner_texts()
+        labels = [text.strip() for text in control.locator("option").all_inner_texts()]
         wanted = labels.index(label)
-        now = labels.index(control.locator("option:checked").inner_text())
+        now = labels.index(control.locator("option:checked").inner_text().strip())
         step = 1 if wanted > now else -1
         for index in range(now + step, wanted + step, step):
             self.page.keyboard.press("ArrowDown" if step == 1 else "ArrowUp")

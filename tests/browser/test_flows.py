@@ -93,7 +93,9 @@ def test_a_rule_is_written_tried_out_applied_in_part_taken_back_and_put_back(
     hand.press(hand.button("Undo…"))
     hand.write(hand.field("Reason (required)"), "They were not.")
     hand.press(page.get_by_role("button", name=re.compile(rf"^Undo rollback \d+ for {matches - 1} sprouts$")))
-    expect(page.get_by_text(re.compile(rf"{matches - 1} sprouts of rollback \d+ undone"))).to_be_visible()
+    expect(
+        page.get_by_text(re.compile(rf"{matches - 1}\s+sprouts\s+of\s+rollback\s+\d+\s+undone"))
+    ).to_be_visible()
     assert tiers() - before == Counter(sapling=matches - 1)
     reasons = AdvancementEvent.objects.filter(run_id=Run.objects.latest().pk).values_list("reason", flat=True)
     assert set(reasons) == {"They were not."}
@@ -142,7 +144,7 @@ def test_from_a_rule_s_page_a_rollback_is_confirmed_within_five_clicks(
     for control in clicks_of_a_rollback(page):
         control.click()
         clicks += 1
-    expect(page.get_by_text(re.compile(r"^\d+ sprouts rolled back"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^\s*\d+\s+sprouts\s+rolled\s+back"))).to_be_visible()
     assert clicks <= 5
     assert Run.objects.latest().kind == RunKind.ROLLBACK
 

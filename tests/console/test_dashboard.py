@@ -104,6 +104,17 @@ def test_who_may_only_look_is_not_offered_what_acts() -> None:
     assert client.post(reverse("console:expect"), asked).status_code == 403
 
 
+def test_somebody_without_a_role_learns_nothing_of_the_rules() -> None:
+    add_rule(slug="steady", title="Steady use")
+    _usually(3, 60)
+    client = Client()
+    client.force_login(User.objects.create_user("nobody", is_staff=True))
+    page = _dashboard(client).text
+    assert "Steady use" not in page
+    assert "rule on" not in page
+    assert "Drafts waiting" not in page
+
+
 def test_the_chart_names_every_rule_by_its_title_and_marks_what_was_rolled_back() -> None:
     add_rule(slug="steady", title="Steady use", enabled=False)
     _usually(3, 60)

@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from advancement.ladders import EXAMPLES, Ladder
+from advancement.ladders import EXAMPLES, Ladder, as_seen
 from advancement.models import LifecycleModel, Tier
 from advancement.models.lifecycle import slug_validator
 from tests.console.people import approver, operator, viewer
@@ -61,7 +61,13 @@ def _form(*rows: tuple[str, str, str], **fields: object) -> dict[str, object]:
         name: [row[at] for row in rows] for at, name in enumerate(("emoji", "tier_label", "tier_slug"))
     }
     there = ["1" if row[2] in known else "0" for row in rows]  # type: ignore[operator]
-    return {**columns, "there": there, **fields}
+    return {"seen": _seen(), **columns, "there": there, **fields}
+
+
+def _seen() -> str:
+    """Return what the form of the botanical model carries when it is opened now."""
+    tiers = Tier.objects.filter(lifecycle_model="botanical").order_by("position")
+    return as_seen(LifecycleModel.objects.get(pk="botanical").label, tiers)
 
 
 def _ladder(model: str) -> list[tuple[str, str, str]]:
@@ -166,12 +172,22 @@ def test_a_tier_in_use_stays_and_says_so_before_and_after() -> None:
 
 def test_what_somebody_else_added_meanwhile_is_not_deleted() -> None:
     client, address = approver(), reverse("console:edit_lifecycle", args=["botanical"])
-    rows = _ladder("botanical")
+    rows, seen = _ladder("botanical"), _seen()
     Tier.objects.create(lifecycle_model_id="botanical", slug="forest", label="Forest", position=9)
-    refused = client.post(address, _form(*rows, label="Botanical", known=BOTANICAL))
+    refused = client.post(address, _form(*rows, label="Botanical", known=BOTANICAL, seen=seen))
     assert "Somebody else changed this lifecycle model meanwhile" in refused.text
     assert Tier.objects.filter(slug="forest").exists()
     assert client.get(reverse("console:edit_lifecycle", args=["none"])).status_code == 404
+
+
+def test_what_somebody_else_renamed_meanwhile_is_not_overwritten() -> None:
+    client, address = approver(), reverse("console:edit_lifecycle", args=["botanical"])
+    rows, seen = _ladder("botanical"), _seen()
+    assert f'name="seen" value="{seen}"' in client.get(address).text
+    Tier.objects.filter(slug="seed").update(label="Kernel")
+    refused = client.post(address, _form(*rows, label="Botanical", known=BOTANICAL, seen=seen))
+    assert "Somebody else changed this lifecycle model meanwhile" in refused.text
+    assert Tier.objects.get(slug="seed").label == "Kernel"
 
 
 def test_only_approvers_change_models() -> None:

@@ -425,11 +425,11 @@ def test_whoever_alone_may_activate_rules_is_told_both_ways_out() -> None:
     save_draft(make_rule("citations >= 5"), by="root")
     address = reverse("console:activate_rule", args=["a-rule"])
     said = markup(client.get(address))
-    assert "nobody else may" in said
+    assert "nobody else has the right to yet" in said
     assert reverse("admin:auth_user_add") in said
     assert "ADVANCEMENT_APPROVE_OWN=1" in said
     User.objects.create_superuser("gone", is_active=False)
-    assert "nobody else may" in markup(client.get(address))
+    assert "nobody else has the right to yet" in markup(client.get(address))
     person(APPROVER)
     assert "Send this address to somebody with the role Approver" in markup(client.get(address))
 

@@ -1,5 +1,6 @@
 """Sprouts in the console: finding one, why it stays, what a person may do to it."""
 
+from html import unescape
 from typing import Any
 from uuid import uuid4
 
@@ -106,11 +107,16 @@ def test_a_move_down_is_asked_about_before_it_is_made() -> None:
     assert "Too early" in asked.text
     sprout.refresh_from_db()
     assert sprout.tier == "sapling"
-    other = _post(client, "override_sprout", sprout, **wanted | {"tier": "seed"}, confirmed="sapling>sprout")
+    mark = f"{sprout.revision}>sprout"
+    assert mark in unescape(asked.text)
+    other = _post(client, "override_sprout", sprout, **wanted | {"tier": "seed"}, confirmed=mark)
     assert "from 🌿 Sapling to 🌰 Seed" in other.text
-    _post(client, "override_sprout", sprout, **wanted, confirmed="sapling>sprout")
+    _post(client, "override_sprout", sprout, **wanted, confirmed=mark)
     sprout.refresh_from_db()
     assert sprout.tier == "sprout"
+    _post(client, "override_sprout", sprout, **wanted | {"tier": "sapling"})
+    again = _post(client, "override_sprout", sprout, **wanted, confirmed=mark)
+    assert "This moves it down" in again.text, "what was confirmed once is asked again"
 
 
 def test_an_override_to_where_it_is_is_refused_in_place_and_nothing_typed_is_lost() -> None:

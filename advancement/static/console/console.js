@@ -147,6 +147,10 @@
 
   document.addEventListener("htmx:sendError", () => say("The console cannot be reached. What is shown may be old."));
   document.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.xhr.status === 401) {
+      say("You are signed out. Sign in again in another tab, then go on here: what you typed still stands.");
+      return;
+    }
     say(`The console answered with an error (${event.detail.xhr.status}). What is shown may be old.`);
   });
 })();
