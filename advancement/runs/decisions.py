@@ -220,7 +220,8 @@ def confirm_rollback(
         )
         _drop_struck(run, by, using)
         run.refresh_from_db(using=using)
-        note(run_id, f"{by} confirmed the rollback{_less_struck(run)}: {reason.strip()}", using=using)
+        what = "undo" if run.undoes_id else "rollback"
+        note(run_id, f"{by} confirmed the {what}{_less_struck(run)}: {reason.strip()}", using=using)
     wake_up(RUNS_CLUSTER)
 
 

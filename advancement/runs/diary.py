@@ -20,6 +20,11 @@ _MADE: Final = {
 }
 
 
+def _made(run: Run) -> str:
+    """Say what a run does with a sprout that it moves."""
+    return "put back" if run.undoes_id else _MADE[RunKind(run.kind)]
+
+
 class Diary:
     """The log of one run as its worker writes it; see `advancement.runs.log` for what it promises."""
 
@@ -62,7 +67,7 @@ class Diary:
         if self._batches:
             self._before = self._figures
             return
-        self._batches = Batches(_MADE[RunKind(run.kind)])
+        self._batches = Batches(_made(run))
         self._to_make, self._dealt_with = run.moves_to_make, run.moves_dealt_with(self._using)
         left = self._to_make - self._dealt_with
         begun = f" from move {run.cursor + 1:,} on" if run.cursor else ""
@@ -97,7 +102,7 @@ class Diary:
 
     def finished(self, run: Run) -> None:
         """Every move was dealt with."""
-        parts = [f"{run.advanced:,} {_MADE[RunKind(run.kind)]}"]
+        parts = [f"{run.advanced:,} {_made(run)}"]
         skipped = run.skipped - (run.moves_struck if run.kind == RunKind.ADVANCEMENT else 0)
         if skipped:
             parts.append(f"{skipped:,} skipped")

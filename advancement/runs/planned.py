@@ -198,10 +198,15 @@ def tally_of(run: Run, standing: Standing, *, struck: int = 0, using: str = "def
 
 
 def _tally_of_moves(run: Run, standing: Standing, struck: int) -> list[Counted]:
-    back = run.kind == RunKind.ROLLBACK
+    if run.kind == RunKind.ROLLBACK:
+        planned, done = (
+            ("Would be put back", "Put back") if run.undoes_id else ("Would be taken back", "Taken back")
+        )
+    else:
+        planned, done = "Would move", "Advanced"
     if under_review(run):
-        return [Counted("Would be taken back" if back else "Would move", standing.total - struck)]
-    made = Counted("Taken back" if back else "Advanced", standing.made)
+        return [Counted(planned, standing.total - struck)]
+    made = Counted(done, standing.made)
     if run.status == RunStatus.SUCCEEDED:
         return [made]
     if run.status in {RunStatus.CANCELLED, RunStatus.DISCARDED}:
