@@ -8,6 +8,7 @@ from django.core.cache import cache, caches
 
 from advancement.models import Run
 
+Found = TypeVar("Found")
 Counts = TypeVar("Counts", bound=Mapping[Any, int])
 
 # A smaller plan is looked at anew.
@@ -30,6 +31,17 @@ def remembered(run: Run, what: str, look: Callable[[], Any], using: str) -> Any:
     if (known := cache.get(key)) is None:
         known = look()
         cache.set(key, known, _REMEMBERED.total_seconds())
+    return known
+
+
+def remembered_while(question: str, state: str, look: Callable[[], Found]) -> Found:
+    """Return what `look` finds out, as it was found before while the state that it depends on stays."""
+    process = caches["process"]
+    key = f"{question}-{state}"
+    known: Found | None = process.get(key)
+    if known is None:
+        known = look()
+        process.set(key, known, _REMEMBERED.total_seconds())
     return known
 
 
