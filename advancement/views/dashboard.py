@@ -109,7 +109,7 @@ def _standing(night: Night) -> Counted:
 
 
 def _rolled_back_so_far() -> str:
-    """Return what changes whenever a rollback makes moves: the newest one, and how far all of them have got."""
+    """Return what changes whenever a rollback makes moves: the newest one, and how far all have got."""
     rollbacks = Run.objects.filter(kind=RunKind.ROLLBACK, dry_run=False)
     reached = rollbacks.aggregate(newest=Max("pk"), moves=Sum("cursor"))
     return f"{reached['newest']}-{reached['moves']}"
