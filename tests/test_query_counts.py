@@ -122,7 +122,7 @@ PINNED: dict[Callable[[int, Path], Act], tuple[int, int]] = {
     sprouts_file: (19, 25),
     events_file: (14, 19),
     signals_file: (20, 27),
-    idle_tick: (14, 17),
+    idle_tick: (14, 18),
     rules_over_sprouts: (13, 13),
 }
 
