@@ -72,7 +72,13 @@
   palette?.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     // Browsers would only empty the box.
-    if (event.key === "Escape") { event.preventDefault(); palette.close(); return; }
+    if (event.key === "Escape") {
+      event.preventDefault();
+      palette.close();
+      // Or the next key would still go to the box, until the page is drawn without it.
+      document.activeElement?.blur();
+      return;
+    }
     const box = palette.querySelector("input[type=search]");
     const list = palette.querySelector(".hits");
     const hits = list ? [...list.querySelectorAll("a")] : [];
