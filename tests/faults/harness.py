@@ -125,6 +125,9 @@ def _try(faults: Sequence[Fault], oracles: dict[str, State]) -> Iterable[Verdict
             verdicts = pool.imap(_try_number, range(len(_prepared.faults)))
             for _ in _prepared.faults:
                 yield verdicts.next(max(0, deadline - time.monotonic()))
+            # Lanes that are told to end while they take up work can miss it, and are waited for in vain.
+            pool.close()
+            pool.join()
     for fault in faults:
         if fault.alone:
             yield try_out(fault, oracles)
