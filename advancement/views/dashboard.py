@@ -49,6 +49,8 @@ from advancement.views.shell import Console
 
 _SERIES: Final = 3
 _SHOWN: Final = 5
+_NIGHTS: Final = 12
+_LADDERS: Final = 4
 
 
 @allows(GET=None)
@@ -64,7 +66,13 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     held = Run.objects.filter(status=RunStatus.HELD).order_by("-id")[:_SHOWN]
     struck = struck_of(held)
     at_work = [*enabled, *_moved_and_off(rules, counts, day)]
-    judged = nights([rule.pk for rule in at_work], counts, day)
+    judged = list(zip(at_work, nights([rule.pk for rule in at_work], counts, day), strict=True))
+    judged.sort(key=_most_telling_first)
+    odd = [(rule, night) for rule, night in judged if _is_odd(rule, night)]
+    ladders = _ladders(now)
+    shown = (
+        _LADDERS if len(ladders) <= _LADDERS else max(sum(total > 0 for *_, total in ladders[:_LADDERS]), 1)
+    )
     context = {
         "title": "Dashboard",
         "now": now,
@@ -76,11 +84,16 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "rules_on": len(enabled),
         "drafts": [rule for rule in rules if rule.draft_version_id],
         "night": day,
-        "nights": [(rule, night, spark(night.days)) for rule, night in zip(at_work, judged, strict=True)],
-        "odd": list(_odd(zip(enabled, judged, strict=False))),
+        "nights": [(rule, night, spark(night.days)) for rule, night in judged[:_NIGHTS]],
+        "more_nights": len(judged[_NIGHTS:]),
+        "more_moved": sum(night.count for _, night in judged[_NIGHTS:]),
+        "odd": list(_standing_of(odd[:_SHOWN])),
+        "more_odd": len(odd[_SHOWN:]),
         "chart": _chart(counts, day, console.rule_titles),
         "console": console,
-        "ladders": _ladders(now),
+        "ladders": ladders[:shown],
+        "more_ladders": len(ladders[shown:]),
+        "more_sprouts": sum(total for _, _, total in ladders[shown:]),
         "freshness": _freshness(now),
         "max_age": settings.ADVANCEMENT_MAX_SIGNAL_AGE.total_seconds() / 3600,
         "steps": first_steps(request.user) if not counts else [],
@@ -89,11 +102,23 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     return render(request, "console/dashboard.html", context)
 
 
-def _odd(judged: Iterable[tuple[AdvancementRule, Night]]) -> Iterator[tuple[AdvancementRule, Night, Counted]]:
-    """Yield the unusual nights that nobody expects, with what still stands of them; not those taken back."""
-    for rule, night in judged:
-        if night.expected_by or not (night.spike or night.slump):
-            continue
+def _is_odd(rule: AdvancementRule, night: Night) -> bool:
+    """Whether a rule that is on had an unusual night that nobody expects."""
+    on = rule.archived_at is None and rule.active_version is not None and rule.active_version.enabled
+    return on and not night.expected_by and (night.spike or night.slump)
+
+
+def _most_telling_first(judged: tuple[AdvancementRule, Night]) -> tuple[bool, int, int]:
+    """Sort the unusual nights first, then those on which most was moved; the rest stays as it is tried."""
+    rule, night = judged
+    return not _is_odd(rule, night), -night.count, -night.week
+
+
+def _standing_of(
+    odd: Iterable[tuple[AdvancementRule, Night]],
+) -> Iterator[tuple[AdvancementRule, Night, Counted]]:
+    """Yield unusual nights with what still stands of them, but for those that were taken back."""
+    for rule, night in odd:
         standing = remembered_while(
             f"standing-{rule.pk}-{night.day}-{night.count}", _rolled_back_so_far(), partial(_standing, night)
         )

@@ -20,6 +20,10 @@ from advancement.views.access import allows, may
 TO_ADD: Final = ("advancement.add_lifecyclemodel", "advancement.add_tier")
 TO_CHANGE: Final = ("advancement.add_tier", "advancement.change_tier", "advancement.delete_tier")
 
+# Of more models than that the tiers are folded away; of more rules than that on a tier the first are named.
+_IN_FULL: Final = 6
+_NAMED: Final = 3
+
 
 @dataclass(frozen=True)
 class Use:
@@ -28,6 +32,16 @@ class Use:
     tier: Tier
     sprouts: int
     rules: list[RuleVersion]
+
+    @property
+    def named(self) -> list[RuleVersion]:
+        """The rules that are named beside the tier."""
+        return self.rules[:_NAMED]
+
+    @property
+    def more(self) -> int:
+        """How many rules there are besides."""
+        return len(self.rules[_NAMED:])
 
 
 @allows(GET=Right.VIEW_LIFECYCLES)
@@ -44,6 +58,7 @@ def lifecycles(request: HttpRequest) -> HttpResponse:
         "title": "Lifecycle models",
         "may_add": edits and request.user.has_perms(TO_ADD),
         "may_edit": edits and request.user.has_perms(TO_CHANGE),
+        "brief": len(cards) > _IN_FULL,
         "cards": [(model, uses, sum(use.sprouts for use in uses)) for model, uses in cards],
         "examples": [ladder for ladder in EXAMPLES if ladder.slug not in {model.pk for model in models}],
     }

@@ -1,20 +1,26 @@
 """Start an advancement run from the console: a dry run, or a run that moves sprouts at once."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from advancement.criteria.errors import AdvancementError
-from advancement.models import LifecycleModel, SignalRefresh
+from advancement.models import LifecycleModel, SignalRefresh, Tier
 from advancement.models.runs import RunTrigger
 from advancement.rights import Right
 from advancement.runs.start import RunRequest, start_run
 from advancement.views.access import allows
 
 DRY, ASK, NOW = "dry", "ask", "now"
+# Of more lifecycle models than that the tiers are folded away.
+_IN_FULL: Final = 6
 
 
 @allows(GET=Right.START_RUNS, POST=Right.START_RUNS)
@@ -47,12 +53,11 @@ def start(request: HttpRequest) -> HttpResponse:
 def _form(
     request: HttpRequest, chosen: list[str], model: str, *, error: str = "", asking: bool = False
 ) -> HttpResponse:
-    models = (
-        LifecycleModel.objects.filter(archived_at__isnull=True).prefetch_related("tiers").order_by("slug")
-    )
+    models = [one for one in map(partial(_choices, chosen, model), _models()) if one.tiers]
     context: dict[str, Any] = {
         "title": "Run now" if asking else "Start a run",
         "models": models,
+        "fold": len(models) > _IN_FULL,
         "chosen": chosen,
         "model": model,
         "error": error,
@@ -63,3 +68,23 @@ def _form(
     }
     page = "console/start_run_now.html" if asking else "console/start_run.html"
     return render(request, page, context, status=422 if error else 200)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """A lifecycle model in the form: its tiers, how many are ticked, and whether they are worth a look."""
+
+    model: LifecycleModel
+    tiers: Sequence[Tier]
+    ticked: int
+    open: bool
+
+
+def _models() -> QuerySet[LifecycleModel]:
+    return LifecycleModel.objects.filter(archived_at__isnull=True).prefetch_related("tiers").order_by("slug")
+
+
+def _choices(chosen: Sequence[str], model: str, one: LifecycleModel) -> Choices:
+    tiers = list(one.tiers.all())
+    ticked = sum(tier.slug in chosen for tier in tiers)
+    return Choices(one, tiers, ticked, one.pk == model or (not model and bool(ticked)))

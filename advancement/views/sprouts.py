@@ -13,9 +13,8 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from advancement.badges import tier_badges
-from advancement.criteria.rules import Logic
 from advancement.criteria.signals import SIGNALS, Period, Signal
-from advancement.evaluation.explain import Explanation, RuleExplanation, explain
+from advancement.evaluation.explain import explain
 from advancement.forms.sprouts import HOLD_CHOICES, NO_HOLD, OverrideForm, SproutFilter
 from advancement.models import (
     AdvancementEvent,
@@ -35,6 +34,7 @@ from advancement.rollback.reversals import fates_of
 from advancement.views.access import allows
 from advancement.views.badges import badge_snippet
 from advancement.views.paging import count_up_to, page_of
+from advancement.views.prospects import ladder_of, most_telling
 from advancement.views.rollbacks.wording import take_back_address
 
 _TIMELINE = 25
@@ -90,7 +90,8 @@ def sprout_page(request: HttpRequest, sprout_id: UUID, *, status: int = 200, **r
         "sprout": found,
         "badge": tier_badges([found])[sprout_id],
         "explanation": explanation,
-        "ladder": list(_ladder(explanation, tiers)),
+        "ladder": list(ladder_of(explanation, tiers)),
+        "rules": most_telling(explanation),
         "in_daily_run": found.tier in settings.ADVANCEMENT_FROM_TIERS,
         "from_tiers": settings.ADVANCEMENT_FROM_TIERS,
         "page": page,
@@ -152,42 +153,6 @@ def _last(request: HttpRequest, sprout_id: UUID, tiers: Sequence[Tier]) -> dict[
         back = {"tier": last.from_tier, "reason": reason, "days": NO_HOLD[0]}
         found |= {"override_form": OverrideForm(initial=back), "undoing": True}
     return found
-
-
-@dataclass(frozen=True)
-class Rung:
-    """A tier on a sprout's ladder: passed, where it stands, or ahead, with what is missing."""
-
-    tier: Tier
-    state: str
-    note: str = ""
-
-
-def _ladder(explanation: Explanation, tiers: Sequence[Tier]) -> Iterator[Rung]:
-    here = next((i for i, tier in enumerate(tiers) if tier.slug == explanation.sprout.tier), None)
-    for index, tier in enumerate(tiers):
-        if here is None or index < here:
-            yield Rung(tier, "" if here is None else "done")
-        elif index == here:
-            yield Rung(tier, "now")
-        else:
-            yield Rung(tier, "", _distance(explanation, tier.slug))
-
-
-def _distance(explanation: Explanation, tier: str) -> str:
-    """Say how far it is to a tier, by the rule that comes nearest."""
-    rules = [rule for rule in explanation.rules if rule.version.to_tier == tier]
-    if not rules:
-        return "no rule leads there from here"
-    if any(rule.matches for rule in rules):
-        return "all that is needed is met"
-    missing = min(_missing(rule) for rule in rules)
-    return f"{missing} criteri{'on' if missing == 1 else 'a'} away"
-
-
-def _missing(rule: RuleExplanation) -> int:
-    """Return how many criteria more it takes; where any is enough, that is one."""
-    return 1 if rule.version.logic == Logic.ANY else sum(not line.met for line in rule.criteria)
 
 
 @dataclass(frozen=True)
