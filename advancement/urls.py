@@ -25,6 +25,7 @@ from advancement.views import (
     run_page,
     run_start,
     runs,
+    sample,
     search,
     signals,
     sprout_actions,
@@ -52,6 +53,7 @@ urlpatterns = [
     # Import
     path("import/", uploads.imports, name="imports"),
     path("import/sample/<slug:kind>/", uploads.sample, name="import_sample"),
+    path("import/sample-grove/", sample.load_sample, name="load_sample"),
     path("import/<int:upload_id>/", uploads.upload, name="upload"),
     path("import/<int:upload_id>/confirm/", uploads.confirm_upload, name="confirm_upload"),
     path("import/<int:upload_id>/rejects/<slug:content>/", uploads.upload_rejects, name="upload_rejects"),

@@ -14,6 +14,7 @@ GUIDE: Final = Path(settings.BASE_DIR) / "docs" / "guide.md"
 
 # By the part of the guide, the names of the pages that it is about.
 _PAGES_OF: Final[dict[str, tuple[str, ...]]] = {
+    "start-a-grove": ("load_sample",),
     "in-the-morning": ("dashboard",),
     "look-up-what-happened": ("search", "events", "event"),
     "write-a-rule-or-change-one": (

@@ -78,6 +78,7 @@ CONSOLE = [
     _at("console:signals"),
     _at("console:diagnostics"),
     _at("console:imports"),
+    _at("console:load_sample"),
     _at("console:upload", _upload("checked")),
     _at("console:upload", _upload("refused"), case="refused"),
     _at("console:lifecycles"),

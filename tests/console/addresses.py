@@ -115,6 +115,7 @@ CONSOLE: dict[str, Methods] = {
     "console:diagnostics": {"GET": Call(OPERATORS)},
     "console:diagnostics_text": {"GET": Call(OPERATORS)},
     "console:imports": form(OPERATORS),
+    "console:load_sample": form(OPERATORS),
     "console:import_sample": {"GET": Call(OPERATORS, lambda: ["sprouts"])},
     "console:upload": {"GET": Call(OPERATORS, _upload)},
     "console:upload_rejects": {"GET": Call(OPERATORS, lambda: [*_upload(), "rejected"])},

@@ -3,7 +3,6 @@
 import csv
 import json
 from io import StringIO
-from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,7 +13,6 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 from django.db.models import Count
 
-import advancement
 from advancement.criteria.rules import CriterionDefinition, Logic
 from advancement.criteria.signals import Period
 from advancement.criteria.wording import join_words
@@ -32,15 +30,13 @@ from advancement.models import (
 )
 from advancement.models.events import AdvancementEventType
 from advancement.rights import APPROVER, RULE_EDITOR, VIEWER
+from advancement.sample import AS_OF, RULES, SPROUTS, USAGE_EVENTS
 
 OPERATOR: Final = "operator"
 # Who may do everything is the one to try things out with; the others show what each role sees.
 PEOPLE: Final = {OPERATOR: "", "viewer": VIEWER, "editor": RULE_EDITOR, "approver": APPROVER}
 # Known to everybody, hence only under DEBUG.
 PASSWORD: Final = "grove-demo"
-SAMPLE: Final = Path(advancement.__file__).parent / "sample_grove"
-# While the sample was in use; now, nothing would have happened in the last 30 days.
-AS_OF: Final = "2026-01-20T00:00:00Z"
 
 
 class Command(ConsoleCommand):
@@ -100,19 +96,21 @@ class Command(ConsoleCommand):
             "and six rules. Loading them again changes nothing.",
         )
         files = (
-            ("import_sprouts", "sprouts.csv"),
-            ("import_events", "usage_events.jsonl.gz"),
-            ("import_rules", "rules.json"),
+            ("import_sprouts", SPROUTS),
+            ("import_events", USAGE_EVENTS),
+            ("import_rules", RULES),
         )
-        for command, name in files:
-            call_command(command, str(SAMPLE / name), stdout=self.stdout, stderr=self.stderr)
+        for command, path in files:
+            call_command(command, str(path), stdout=self.stdout, stderr=self.stderr)
 
     def _aggregate(self) -> None:
         self._heading(
             "3 · Aggregate the signals",
             "Usage events become the numbers that rules test, as they stood when the sample was in use.",
         )
-        call_command("aggregate_signals", "--as-of", AS_OF, stdout=self.stdout, stderr=self.stderr)
+        call_command(
+            "aggregate_signals", "--as-of", AS_OF.isoformat(), stdout=self.stdout, stderr=self.stderr
+        )
 
     def _plan(self) -> None:
         self._heading(
@@ -227,7 +225,7 @@ def _refuse_other_groves() -> None:
 
 
 def _sample_ids() -> set[UUID]:
-    with (SAMPLE / "sprouts.csv").open(encoding="utf-8", newline="") as file:
+    with SPROUTS.open(encoding="utf-8", newline="") as file:
         return {UUID(row["id"]) for row in csv.DictReader(file)}
 
 

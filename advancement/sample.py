@@ -1,0 +1,50 @@
+"""The sample grove, to try things out: real documents and what was done with them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from django.db import transaction
+
+from advancement.aggregation import refresh_signals
+from advancement.criteria.errors import AdvancementError
+from advancement.importing import EventImporter, SproutImporter, import_file
+from advancement.models import Sprout
+
+FOLDER: Final = Path(__file__).parent / "sample_grove"
+SPROUTS: Final = FOLDER / "sprouts.csv"
+USAGE_EVENTS: Final = FOLDER / "usage_events.jsonl.gz"
+RULES: Final = FOLDER / "rules.json"
+# While the sample was in use; now, nothing would have happened in the last 30 days.
+AS_OF: Final = datetime(2026, 1, 20, tzinfo=UTC)
+
+
+class GroveNotEmpty(AdvancementError):
+    """There are sprouts already; the sample grove comes into an empty grove alone."""
+
+    def __init__(self) -> None:
+        super().__init__("There are sprouts already: the sample grove is loaded into an empty grove alone.")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """How many sprouts and usage events came in."""
+
+    sprouts: int
+    usage_events: int
+
+
+def load_sample_grove(*, using: str = "default") -> Loaded:
+    """Import the sample's sprouts and usage events and compute their signals; all of it or nothing.
+
+    Its rules are left out: writing the first one is what there is to try. Raise GroveNotEmpty where
+    there are sprouts.
+    """
+    with transaction.atomic(using=using):
+        if Sprout.objects.using(using).exists():
+            raise GroveNotEmpty
+        sprouts = import_file(SproutImporter, str(SPROUTS), using=using)
+        events = import_file(EventImporter, str(USAGE_EVENTS), using=using)
+        refresh_signals(as_of=AS_OF, using=using)
+    return Loaded(sprouts.inserted, events.inserted)
