@@ -32,6 +32,12 @@ TINY = """
 """
 # Parts that load after the page, and look paler until they are there.
 LOADS_MORE = "[hx-trigger*=load]"
+# Tables whose rows become cards where there is no room for columns.
+CUT_OFF = """
+() => [...document.querySelectorAll(".table-wrap:has(> .table-cards)")]
+  .filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1)
+  .map((e) => `${e.ariaLabel}: ${e.scrollWidth} px in ${e.clientWidth} px`)
+"""
 WIDTH = "() => [document.documentElement.scrollWidth, window.innerWidth]"
 
 
@@ -75,5 +81,8 @@ def _faults(page: Page) -> Iterator[str]:
     wide, room = page.evaluate(WIDTH)
     if wide > room:
         yield f"the page is {wide} px wide and scrolls sideways"
+    if room == NARROW:
+        for table in page.evaluate(CUT_OFF):
+            yield f"a row is cut off: {table}"
     for target in page.evaluate(TINY):
         yield f"a target is too small: {target}"
