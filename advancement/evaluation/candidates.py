@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from advancement.criteria.rules import Lifecycles, RuleDefinition
 from advancement.criteria.validation import Problem, check_rule
 from advancement.database.sampling import sampled
 from advancement.evaluation.compile import CompiledRule, SignalValues, with_signals
+from advancement.evaluation.outcomes import WITHOUT_SIGNALS, on_hold
 from advancement.models import Sprout
 from advancement.rulebook.errors import RulesRefused
 
@@ -22,13 +23,14 @@ Place = tuple[str, str]
 class Candidates:
     """The sprouts of a lifecycle model and tier, with the values that rules test.
 
-    `key` names the id of a row's sprout. `total` is how many there are where the rows are a sample of
-    them, else None.
+    `key` names the id of a row's sprout, `bare` says whether it has no signals at all. `total` is how many
+    there are where the rows are a sample of them, else None.
     """
 
     rows: "QuerySet[Any]"
     values: SignalValues
     key: str = "id"
+    bare: Q = WITHOUT_SIGNALS
     total: int | None = None
 
     @property
@@ -39,6 +41,14 @@ class Candidates:
     def compiled(self, definition: RuleDefinition) -> CompiledRule:
         """Return a rule as expressions over these rows."""
         return CompiledRule(definition, self.values)
+
+    def staying(self, rule: CompiledRule) -> dict[str, Q]:
+        """Return which of a rule's matches a run would leave where they are: in the order of its buckets."""
+        held = on_hold(self.values.as_of, self.key)
+        staying = {"held": rule.matches() & Q(held)}
+        if rule.met_without_signals():
+            staying["no_signals"] = rule.matches() & self.bare & ~Q(held)
+        return staying
 
     def extrapolated(self, number: int, of: int) -> int:
         """Return how many of all candidates a number of these rows stands for; `of` is how many rows."""

@@ -123,6 +123,11 @@ class CompiledRule:
         criterion = self.definition.criteria[index]
         return Cast(self._values.value(SIGNALS[criterion.signal], Period(criterion.period)), FloatField())
 
+    def met_without_signals(self) -> bool:
+        """Whether time in the tier alone can meet the rule, on a sprout that has no signals at all."""
+        timed = [SIGNALS[criterion.signal].column is None for criterion in self.definition.criteria]
+        return all(timed) if self.definition.logic == Logic.ALL else any(timed)
+
     def nothing_known(self) -> Q | None:
         """Whether every signal that the rule asks for is unknown; None for a rule that asks for none."""
         criteria = enumerate(self.definition.criteria)
@@ -194,6 +199,10 @@ class CompiledRules:
     def matches(self, version: RuleVersion) -> Q:
         """Whether the criteria of a version are met; its model and tier are not looked at."""
         return self._rules[version.pk].matches()
+
+    def met_without_signals(self) -> bool:
+        """Whether any of the rules can be met by a sprout that has no signals at all."""
+        return any(rule.met_without_signals() for rule in self._rules.values())
 
     def still_met(self, version_path: str) -> Expression:
         """Whether the criteria of the version that `version_path` names are met."""

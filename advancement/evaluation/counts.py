@@ -1,6 +1,6 @@
 """How many sprouts each rule matches: counted set-based for whole tiers at once, and kept."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,16 +9,17 @@ from typing import Any, Final
 
 from django.core.cache import cache
 from django.db import connections, transaction
-from django.db.models import BigIntegerField, Case, Count, Max, Q, QuerySet, Value, When
+from django.db.models import BigIntegerField, Case, CharField, Count, Max, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable, Expression
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Coalesce, Greatest, Now
 from django.utils import timezone
 
 from advancement.criteria.validation import check_rule
 from advancement.database.clock import database_now
 from advancement.database.snapshot import one_snapshot
 from advancement.evaluation.compile import CompiledRules, with_signals
-from advancement.models import RuleCount, RuleVersion, Run, SignalRefresh, Sprout
+from advancement.evaluation.outcomes import WITHOUT_SIGNALS, on_hold
+from advancement.models import Hold, RuleCount, RuleVersion, Run, SignalRefresh, Sprout
 from advancement.models.runs import RunKind
 from advancement.remembered import COUNTED_ANEW, LATELY, counted_lately
 from advancement.rulebook.reading import lifecycles
@@ -31,21 +32,30 @@ _MOST_PATTERNS: Final = 50_000
 _BUSY: Final = "advancement.counting_rules"
 _BUSY_FOR: Final = timedelta(minutes=2)
 
+# Of a hold: when it was set, released, or came to its end.
+_LAST_CHANGE: Final = Greatest(
+    Coalesce("released_at", "set_at"), Case(When(until__lte=Now(), then="until"), default="set_at")
+)
+
 _Ladder = tuple[str, str]  # lifecycle model and from tier
 
 
 @dataclass(frozen=True)
 class Moments:
-    """When what counts rest on changed last, and when a run last asked the rules; None: never."""
+    """When what counts rest on changed last, and when a run last asked the rules; None: never.
+
+    `held` is when a hold began or ended.
+    """
 
     refreshed: datetime | None = None
     moved: datetime | None = None
+    held: datetime | None = None
     planned: datetime | None = None
 
     @property
     def changed(self) -> datetime | None:
         """The newest instant after which older counts are out of date."""
-        return max((at for at in (self.refreshed, self.moved) if at), default=None)
+        return max((at for at in (self.refreshed, self.moved, self.held) if at), default=None)
 
 
 @dataclass
@@ -54,13 +64,14 @@ class _Tally:
 
     candidates: int = 0
     matches: int = 0
+    stays: Counter[str] = field(default_factory=Counter)
     overlaps: dict[str, int] = field(default_factory=dict)
 
 
 def moments(using: str = "default") -> Moments:
     """Return the instants that counts are judged by, in one query."""
 
-    def newest(rows: "QuerySet[Any]", name: str, column: str) -> "QuerySet[Any, Any]":
+    def newest(rows: "QuerySet[Any]", name: str, column: str | Combinable) -> "QuerySet[Any, Any]":
         named = rows.using(using).order_by().annotate(moment=Value(name)).values("moment")
         found: QuerySet[Any, Any] = named.annotate(at=Max(column)).values_list("moment", "at")
         return found
@@ -70,6 +81,7 @@ def moments(using: str = "default") -> Moments:
     found = newest(SignalRefresh.objects.all(), "refreshed", "finished_at").union(
         newest(moving, "moved", "finished_at"),
         newest(runs.filter(kind=RunKind.ADVANCEMENT), "planned", "as_of"),
+        newest(Hold.objects.all(), "held", _LAST_CHANGE),
     )
     return Moments(**dict(found))
 
@@ -155,8 +167,9 @@ def count_rules(
     """Count the matches of versions and of all that share their model and tier; return them by version.
 
     Without `versions` every rule that can be counted is. One statement reads the grove once. A sprout
-    counts for each rule that it matches, whichever wins, and whether or not a hold keeps it; overlaps
-    are with the rules in use that come earlier. Counts of versions that no list shows are forgotten.
+    counts for each rule that it matches, whichever wins. Matches that are on hold, or have no signals at
+    all, are told apart as the buckets of a run are. Overlaps are with the rules in use that come earlier.
+    Counts of versions that no list shows are forgotten.
     """
     everything = _countable(using)
     chosen = {_ladder(version) for version in (everything if versions is None else versions)}
@@ -170,6 +183,8 @@ def count_rules(
             version=version,
             matches=tally.matches,
             candidates=tally.candidates,
+            held=tally.stays["held"],
+            no_signals=tally.stays["no_signals"],
             overlaps=[{"rule": slug, "count": count} for slug, count in tally.overlaps.items()],
             as_of=as_of,
         )
@@ -216,18 +231,26 @@ def _tallies(versions: Sequence[RuleVersion], as_of: datetime, using: str) -> di
     rows = (
         with_signals(Sprout.objects.using(using).filter(scope))
         .order_by()
-        .annotate(**patterns)
-        .values("lifecycle_model", "tier", *patterns)
+        .annotate(stays=_stays(rules, as_of), **patterns)
+        .values("lifecycle_model", "tier", "stays", *patterns)
         .annotate(sprouts=Count("pk"))
-        .values_list("lifecycle_model", "tier", "sprouts", *patterns)
+        .values_list("lifecycle_model", "tier", "stays", "sprouts", *patterns)
     )
     # A cursor on the server would do without its parallel workers, so that is for the unusual grove alone.
     found = list(rows[: _MOST_PATTERNS + 1])
-    for model, tier, sprouts, *matched in (
+    for model, tier, stays, sprouts, *matched in (
         found if len(found) <= _MOST_PATTERNS else rows.iterator(chunk_size=2000)
     ):
-        _add(by_ladder[model, tier], tallies, sprouts, matched)
+        _add(by_ladder[model, tier], tallies, stays, sprouts, matched)
     return tallies
+
+
+def _stays(rules: CompiledRules, as_of: datetime) -> Case:
+    """Return the name of the figure for what a run would leave where it is, whatever it matches."""
+    whens = [When(on_hold(as_of), then=Value("held"))]
+    if rules.met_without_signals():
+        whens.append(When(WITHOUT_SIGNALS, then=Value("no_signals")))
+    return Case(*whens, default=Value(""), output_field=CharField())
 
 
 def _pattern(by_ladder: dict[_Ladder, list[RuleVersion]], rules: CompiledRules, word: int) -> Expression:
@@ -244,7 +267,11 @@ def _pattern(by_ladder: dict[_Ladder, list[RuleVersion]], rules: CompiledRules, 
 
 
 def _add(
-    group: Sequence[RuleVersion], tallies: dict[int, _Tally], sprouts: int, matched: Sequence[int]
+    group: Sequence[RuleVersion],
+    tallies: dict[int, _Tally],
+    stays: str,
+    sprouts: int,
+    matched: Sequence[int],
 ) -> None:
     """Add sprouts that all match the same rules of a tier; the group is in the order of trial."""
     earlier: list[str] = []
@@ -255,6 +282,7 @@ def _add(
         if not matched[word] >> bit & 1:
             continue
         tally.matches += sprouts
+        tally.stays[stays] += sprouts
         for slug in earlier:
             tally.overlaps[slug] = tally.overlaps.get(slug, 0) + sprouts
         if in_use(version):
@@ -269,5 +297,5 @@ def _store(counts: Sequence[RuleCount], current: Sequence[RuleVersion], using: s
             counts,
             update_conflicts=True,
             unique_fields=["version"],
-            update_fields=["matches", "candidates", "overlaps", "as_of"],
+            update_fields=["matches", "candidates", "held", "no_signals", "overlaps", "as_of"],
         )

@@ -17,12 +17,12 @@ INVALID: Final = -1
 HELD: Final = -2
 NO_SIGNALS: Final = -3
 BLOCKED: Final = -4
+# Whether a sprout has no row of signals at all, in a queryset that `with_signals` has prepared.
+WITHOUT_SIGNALS: Final = Q(all_time__isnull=True, last_30d__isnull=True, last_7d__isnull=True)
 
 
 def outcome(rules: RuleSet, ladders: dict[str, list[str]], as_of: datetime) -> Case:
     """Return the outcome of a sprout; the buckets are tried in the order of the design."""
-    held = Exists(Hold.objects.in_force(as_of).filter(sprout=OuterRef("pk")))
-    nothing = Q(all_time__isnull=True, last_30d__isnull=True, last_7d__isnull=True)
     ends = [CompiledRules(rules.live, as_of).winner()]
     if rules.stopped:
         # A sprout that matches stopped rules alone is blocked, whichever of them it is.
@@ -30,11 +30,16 @@ def outcome(rules: RuleSet, ladders: dict[str, list[str]], as_of: datetime) -> C
         ends.append(Case(When(IsNull(stopped, False), then=Value(BLOCKED)), output_field=BigIntegerField()))
     return Case(
         When(~in_own_ladder(ladders), then=Value(INVALID)),
-        When(held, then=Value(HELD)),
-        When(nothing, then=Value(NO_SIGNALS)),
+        When(on_hold(as_of), then=Value(HELD)),
+        When(WITHOUT_SIGNALS, then=Value(NO_SIGNALS)),
         default=Coalesce(*ends, Value(NO_MATCH)),
         output_field=BigIntegerField(),
     )
+
+
+def on_hold(as_of: datetime, key: str = "pk") -> Exists:
+    """Whether a hold keeps automation away from the sprout whose id `key` names."""
+    return Exists(Hold.objects.in_force(as_of).filter(sprout=OuterRef(key)))
 
 
 def in_own_ladder(ladders: dict[str, list[str]]) -> Q:

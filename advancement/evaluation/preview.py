@@ -24,13 +24,21 @@ _NEAR: Final = f"reach < {OUT_OF_REACH!r}"
 class MatchCount:
     """How many sprouts of a model and tier meet a rule; extrapolated from a sample where not `exact`.
 
-    Of `unknown` of them every signal that the rule asks for is unknown.
+    Of `unknown` of them every signal that the rule asks for is unknown. Of the matches `held` are on hold,
+    and `no_signals` of the others have no signals at all: a run would leave both where they are.
     """
 
     matches: int
     candidates: int
     exact: bool = True
     unknown: int = 0
+    held: int = 0
+    no_signals: int = 0
+
+    @property
+    def movable(self) -> int:
+        """How many of the matches a run may move."""
+        return max(0, self.matches - self.held - self.no_signals)  # each is rounded by itself
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ class PreviewDetails:
 def count_matches(definition: RuleDefinition, *, using: str = "default") -> MatchCount:
     """Count the sprouts in a rule's model and from tier that meet its criteria now.
 
-    Holds, other rules and their order are not looked at. In a large grove the answer is an estimate
+    Other rules and their order are not looked at. In a large grove the answer is an estimate
     unless a copy of the candidates is there, see `preview_details`. Raise RulesRefused when the model,
     from tier, logic or a criterion is not valid.
     """
@@ -106,6 +114,8 @@ def count_matches(definition: RuleDefinition, *, using: str = "default") -> Matc
         counted = {"of": Count("pk"), "matches": Count("pk", filter=rule.matches())}
         if unknown := rule.nothing_known():
             counted["unknown"] = Count("pk", filter=unknown)
+        staying = candidates.staying(rule)
+        counted |= {name: Count("pk", filter=condition) for name, condition in staying.items()}
         return _count(candidates, candidates.rows.aggregate(**counted))
 
 
@@ -136,9 +146,10 @@ def preview_details(
 
 def _count(candidates: Candidates, figures: Mapping[str, int]) -> MatchCount:
     of = figures["of"]
-    matches, unknown = (candidates.extrapolated(figures.get(name, 0), of) for name in ("matches", "unknown"))
+    names = ("matches", "unknown", "held", "no_signals")
+    counted = {name: candidates.extrapolated(figures.get(name, 0), of) for name in names}
     total = of if candidates.total is None else candidates.total
-    return MatchCount(matches, total, candidates.exact, unknown)
+    return MatchCount(candidates=total, exact=candidates.exact, **counted)
 
 
 def _earlier(definition: RuleDefinition, ladders: Lifecycles, using: str) -> list[RuleDefinition]:
@@ -207,6 +218,7 @@ class _Preview:
         columns: dict[str, Expression] = {"hit": _flag(rule.matches()), "reach": reach(rule)}
         if unknown := rule.nothing_known():
             columns["blank"] = _flag(unknown)
+        columns |= {f"stays_{name}": _flag(stays) for name, stays in self._candidates.staying(rule).items()}
         columns |= {name: _flag(rule.meets(index)) for index, name in enumerate(self._alone)}
         if self._former:
             columns["was"] = _flag(self._candidates.compiled(self._former).matches())
@@ -218,8 +230,10 @@ class _Preview:
         """What is counted of the candidates, by those columns."""
         figures = {"of": "1", "matches": "hit", "near": f"CASE WHEN {_NEAR} THEN 1 ELSE 0 END"}
         figures |= {name: name for name in self._alone}
-        if self._candidates.compiled(self._definition).nothing_known():
+        rule = self._candidates.compiled(self._definition)
+        if rule.nothing_known():
             figures["unknown"] = "blank"
+        figures |= {name: f"stays_{name}" for name in self._candidates.staying(rule)}
         figures |= {f"earlier_{index}": f"hit * also_{index}" for index in range(len(self._earlier))}
         if self._former:
             figures |= {"active": "was", "gained": "hit * (1 - was)", "lost": "was * (1 - hit)"}

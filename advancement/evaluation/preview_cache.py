@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import OperationalError, connections, transaction
-from django.db.models import Exists, F, FloatField, Max, OuterRef, Q, Sum
-from django.db.models.expressions import Combinable
+from django.db.models import BooleanField, Exists, F, FloatField, Max, OuterRef, Q, Sum
+from django.db.models.expressions import Combinable, ExpressionWrapper
 from django.db.models.functions import Cast
 
 from advancement.criteria.rules import RuleDefinition
@@ -67,7 +67,7 @@ def copied_candidates(place: Place, columns: set[str], as_of: datetime, using: s
     if cache is None or not columns <= set(cache.columns) or not _still_holds(cache, using):
         return None
     rows = PreviewRow.objects.using(using).filter(cache=cache).order_by()
-    return Candidates(rows, CopiedValues(as_of), key="sprout_id")
+    return Candidates(rows, CopiedValues(as_of), key="sprout_id", bare=Q(no_signals=True))
 
 
 def _of_place(place: Place, using: str) -> Any:
@@ -163,14 +163,16 @@ def _copy(cache: PreviewCache, source: Candidates, using: str) -> int:
     values = {
         f"{name}_copied": Cast(source.values.value(*_COLUMNS[name]), FloatField()) for name in cache.columns
     }
-    rows = source.rows.annotate(**values).values_list("id", "tier_updated_at", *values)
+    bare = ExpressionWrapper(source.bare, output_field=BooleanField())
+    rows = source.rows.annotate(bare=bare, **values).values_list("id", "tier_updated_at", "bare", *values)
     fragment = Fragment.of(rows, using)
     named = "".join(f", {name}_copied" for name in cache.columns)
     with connections[using].cursor() as cursor:
         cursor.execute("SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
         cursor.execute(
-            f"INSERT INTO preview_rows (cache_id, sprout_id, tier_updated_at{named.replace('_copied', '')})"
-            f" SELECT %(cache)s, id, tier_updated_at{named} FROM ({fragment.sql}) AS candidates",
+            "INSERT INTO preview_rows"
+            f" (cache_id, sprout_id, tier_updated_at, no_signals{named.replace('_copied', '')})"
+            f" SELECT %(cache)s, id, tier_updated_at, bare{named} FROM ({fragment.sql}) AS candidates",
             {**fragment.constants, "cache": cache.pk},
         )
         copied = int(cursor.rowcount)

@@ -53,6 +53,7 @@ class PreviewRow(models.Model):
     cache = models.ForeignKey(PreviewCache, models.DO_NOTHING, db_constraint=False, related_name="rows")
     sprout_id = models.UUIDField()
     tier_updated_at = models.DateTimeField()
+    no_signals = models.BooleanField(default=False)
 
     class Meta:
         # Unlogged on PostgreSQL: not worth a place in the write-ahead log, and empty after a crash.

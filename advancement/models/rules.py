@@ -146,6 +146,10 @@ class RuleCount(models.Model):
     version = models.OneToOneField(RuleVersion, models.CASCADE, primary_key=True, related_name="count")
     matches = models.PositiveIntegerField()
     candidates = models.PositiveIntegerField(help_text="Sprouts in its model and from tier.")
+    held = models.PositiveIntegerField(default=0, help_text="Those of the matches that are on hold.")
+    no_signals = models.PositiveIntegerField(
+        default=0, help_text="Those of the other matches that have no signals at all."
+    )
     overlaps = models.JSONField(
         default=list, help_text="The earlier rules that some of its matches also meet, with how many."
     )
@@ -156,7 +160,14 @@ class RuleCount(models.Model):
         constraints = [
             in_range("rule_counts", "matches", 0, MAX_INTEGER),
             in_range("rule_counts", "candidates", 0, MAX_INTEGER),
+            in_range("rule_counts", "held", 0, MAX_INTEGER),
+            in_range("rule_counts", "no_signals", 0, MAX_INTEGER),
         ]
 
     def __str__(self) -> str:
         return f"{self.version_id}: {self.matches} of {self.candidates}"
+
+    @property
+    def movable(self) -> int:
+        """How many of the matches a run may move."""
+        return self.matches - self.held - self.no_signals

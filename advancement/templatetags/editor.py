@@ -11,14 +11,29 @@ from advancement.criteria.changes import Change, Comparison, CriterionFate, Fate
 from advancement.criteria.rules import Logic, Operator, RuleDefinition
 from advancement.criteria.sentences import gap_words, period_words, signal_words, value_words
 from advancement.criteria.signals import SIGNALS, Period
-from advancement.criteria.wording import format_number
-from advancement.evaluation.preview import NearMiss
+from advancement.criteria.wording import format_number, join_words
+from advancement.evaluation.preview import MatchCount, NearMiss
+from advancement.models import RuleCount
 from advancement.templatetags.console import breakable, criterion, tier
 
 register = template.Library()
 
 # As many of a sprout's signals as have room beside its title.
 _FEW: Final = 2
+
+
+@register.filter
+def staying(count: MatchCount | RuleCount) -> str:
+    """Return which of a rule's matches a run would leave where they are: 3 of them on hold; empty: none."""
+    about = "about " if isinstance(count, MatchCount) and not count.exact else ""
+    found = [(count.held, "on hold"), (count.no_signals, "without signals")]
+    found = [(number, why) for number, why in found if number]
+    if len(found) == 1 and found[0][0] == count.matches:
+        return found[0][1] if count.matches == 1 else f"all of them {found[0][1]}"
+    of_them = ["of them ", ""]
+    return join_words(
+        [f"{about}{format_number(n)} {of}{why}" for (n, why), of in zip(found, of_them, strict=False)], "and"
+    )
 
 
 @register.simple_tag(takes_context=True)

@@ -86,11 +86,11 @@ class Row:
 
     @property
     def share_exceeded(self) -> bool:
-        """Whether it matches more of its tier than the guardrail lets a run move."""
+        """Whether it would move more of its tier than the guardrail lets a run move."""
         count = self.count
         if count is None or count.candidates < LEAST_CANDIDATES:
             return False
-        return count.matches > Decimal(str(settings.ADVANCEMENT_MAX_SHARE)) * count.candidates
+        return count.movable > Decimal(str(settings.ADVANCEMENT_MAX_SHARE)) * count.candidates
 
     @property
     def scheduled(self) -> bool:

@@ -41,7 +41,7 @@ def _faults(row: Row) -> Iterator[Mark]:
 
 def _figures(row: Row) -> Iterator[Mark]:
     if row.share_exceeded and row.count:
-        share = 100 * row.count.matches / row.count.candidates
+        share = 100 * row.count.movable / row.count.candidates
         yield Mark(f"{share:.{0 if share == 100 else 1}f}\u00a0% of its tier", "warn", "warn")
     if row.overlaps:
         yield Mark(_overlap_words(row.overlaps), "info", "info")

@@ -174,13 +174,13 @@ def max_share() -> str:
 
 
 def guardrails(definition: RuleDefinition, count: MatchCount) -> dict[str, bool]:
-    """Say which guardrails would hold a run that moves all matches of a rule."""
+    """Say which guardrails would hold a run that moves all matches of a rule that it may move."""
     share, most = settings.ADVANCEMENT_MAX_SHARE, settings.ADVANCEMENT_MAX_MOVES
     return {
         "share_applies": count.candidates >= LEAST_CANDIDATES,
-        "over_share": count.candidates >= LEAST_CANDIDATES and count.matches > share * count.candidates,
-        "over_moves": most is not None and count.matches > most,
-        "over_own": definition.max_moves is not None and count.matches > definition.max_moves,
+        "over_share": count.candidates >= LEAST_CANDIDATES and count.movable > share * count.candidates,
+        "over_moves": most is not None and count.movable > most,
+        "over_own": definition.max_moves is not None and count.movable > definition.max_moves,
     }
 
 

@@ -16,6 +16,7 @@ from pytest_django import Settings
 
 from advancement.database.clock import database_now
 from advancement.evaluation.preview import MatchCount, preview_details
+from advancement.holds import set_holds
 from advancement.models import AdvancementRule, RuleVersion, SignalRefresh
 from advancement.rights import APPROVER, RULE_EDITOR, VIEWER, Right
 from advancement.rulebook.drafts import save_draft
@@ -269,6 +270,30 @@ def test_the_guardrails_that_would_hold_it_are_named(grove: list[Any], settings:
     assert "held until" not in browser.post(COUNT, stored(max_moves="7"), headers=HTMX).text
     settings.ADVANCEMENT_MAX_MOVES = 6
     assert "ADVANCEMENT_MAX_MOVES" in browser.post(COUNT, stored(), headers=HTMX).text
+
+
+def test_matches_that_a_run_would_leave_where_they_are_are_named_beside_the_count(grove: list[Any]) -> None:
+    set_holds([sprout.pk for sprout in grove[-3:]], reason="wait", by="operator")
+    make_sprout()
+    said = text_of(editor().post(COUNT, stored(), headers=HTMX).text)
+    assert "7 of 11 would match" in said
+    assert "3 of them on hold: a run would leave them where they are." in said
+    assert "7 of 11 match, 3 of them on hold" in said
+    timed = text_of(editor_answer(COUNT, signal=["daysInTier"], threshold=["1"]).text)
+    assert "3 of them on hold and 1 without signals: a run would leave them where they are." in timed
+
+
+def test_a_single_match_that_a_run_would_leave_is_said_to_stay(grove: list[Any]) -> None:
+    held = text_of(editor().post(COUNT, stored(threshold=["9"]), headers=HTMX).text)
+    assert "leave it" not in held
+    set_holds([grove[-1].pk], reason="wait", by="operator")
+    assert "On hold: a run would leave it where it is." in text_of(editor_answer(COUNT, threshold=["9"]).text)
+
+
+def test_matches_on_hold_do_not_count_against_a_guardrail(grove: list[Any]) -> None:
+    assert "held until" in editor().post(COUNT, stored(max_moves="6"), headers=HTMX).text
+    set_holds([grove[-1].pk], reason="wait", by="operator")
+    assert "held until" not in editor_answer(COUNT, max_moves="6").text
 
 
 def test_the_details_say_what_is_gained_and_lost_with_names(grove: list[Any]) -> None:

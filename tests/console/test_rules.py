@@ -15,6 +15,7 @@ from pytest_django import Settings
 
 from advancement.evaluation import counts
 from advancement.evaluation.counts import count_rules, refresh_counts
+from advancement.holds import set_holds
 from advancement.models import (
     AdvancementEvent,
     AdvancementRule,
@@ -188,6 +189,19 @@ def test_overlaps_name_the_earlier_rule_and_how_many(root: Client) -> None:
     assert "First" not in row(root, "second"), "a rule that is off takes nothing from it"
 
 
+def test_matches_that_a_run_would_leave_where_they_are_are_named_beside_the_figure(root: Client) -> None:
+    add_rules(make_rule("views >= 1"), make_rule("daysInTier >= 1", slug="b"))
+    sprouts = [make_sprout(signals={"views": 1}) for _ in range(3)]
+    make_sprout()
+    set_holds([sprout.pk for sprout in sprouts[:2]], reason="wait", by="operator")
+    count_rules()
+    assert "3 of 4 2 of them on hold" in row(root, "a-rule")
+    assert "4 of 4 2 of them on hold and 1 without signals" in row(root, "b")
+    set_holds([sprouts[2].pk], reason="wait", by="operator")
+    count_rules()
+    assert "3 of 4 all of them on hold" in row(root, "a-rule")
+
+
 def test_a_rule_that_matches_more_of_its_tier_than_the_guardrail_allows_is_marked(
     root: Client, settings: Settings
 ) -> None:
@@ -196,6 +210,10 @@ def test_a_rule_that_matches_more_of_its_tier_than_the_guardrail_allows_is_marke
     assert "76.0 % of its tier" in row(root, "a-rule")
     settings.ADVANCEMENT_MAX_SHARE = 0.76
     assert "of its tier" not in row(root, "a-rule")
+    settings.ADVANCEMENT_MAX_SHARE = 0.75
+    count.held = 1
+    count.save()
+    assert "of its tier" not in row(root, "a-rule"), "what is on hold does not move"
     settings.ADVANCEMENT_MAX_SHARE = 0.5
     count.candidates = 99
     count.save()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import DatabaseError, connection
+from django.db.models import F
 from hypothesis import HealthCheck, given, settings
 from hypothesis.extra.django import TestCase
 from pytest_django import DjangoAssertNumQueries
@@ -19,8 +20,8 @@ from advancement.database.clock import database_now
 from advancement.evaluation import counts
 from advancement.evaluation.counts import count_rules, moments, refresh_counts
 from advancement.evaluation.effect import effect_of
-from advancement.holds import set_hold
-from advancement.models import AdvancementRule, RuleCount, RuleVersion, Sprout, Tier
+from advancement.holds import release_hold, set_hold
+from advancement.models import AdvancementRule, Hold, RuleCount, RuleVersion, Sprout, Tier
 from advancement.models.runs import RunTrigger
 from advancement.rulebook.drafts import activate_draft, save_draft
 from advancement.rulebook.reading import lifecycles
@@ -82,6 +83,13 @@ class CountsAgreeWithTheOracle(TestCase):
             ]
             overlaps = Counter(r.slug for one in matches for r in earlier if evaluate_rule(r, one))
             assert (count.matches, count.candidates) == (len(matches), len(own))
+            met = [
+                planted
+                for s in own
+                if evaluate_rule(rule, values_of(s, planted := grove.cast[s.pk], count.as_of))
+            ]
+            assert count.held == sum(planted.held for planted in met)
+            assert count.no_signals == sum(not planted.held and not planted.rows for planted in met)
             assert {line["rule"]: line["count"] for line in count.overlaps} == overlaps
 
     @given(grove=groves())
@@ -169,6 +177,45 @@ def test_a_match_counts_whether_or_not_a_hold_keeps_it_and_another_rule_wins() -
     assert figures() == (2, 3, {"first": 1})
     effect = effect_of(RuleVersion.objects.get(active_in="a-rule"))
     assert (effect.matches, effect.moves, effect.held, effect.taken) == (2, 0, 1, {"first": 1})
+
+
+@pytest.mark.django_db
+def test_matches_on_hold_and_matches_without_signals_are_told_apart_as_a_run_would() -> None:
+    version = add_rule("daysInTier >= 1")
+    for signals in ({"citations": 1}, {"citations": 1}, None, None, None):
+        make_sprout(signals=signals)
+    for sprout in (Sprout.objects.filter(signal_aggregations__isnull=side).first() for side in (True, False)):
+        assert sprout
+        set_hold(sprout.pk, reason="wait", by="operator")
+    count = count_rules()[version.pk]
+    effect = effect_of(version)
+    assert (count.matches, count.held, count.no_signals, count.movable) == (5, 2, 2, 1)
+    assert (effect.matches, effect.held, effect.no_signals, effect.moves) == (5, 2, 2, 1)
+
+
+@pytest.mark.django_db
+def test_a_hold_that_is_set_comes_to_its_end_or_is_released_makes_counts_out_of_date() -> None:
+    add_rule("citations >= 1")
+    kept = make_sprout(signals={"citations": 1})
+
+    def held(*, after: timedelta) -> int:
+        """Count as if everything so far had happened that long ago."""
+        RuleCount.objects.update(as_of=F("as_of") - after)
+        for name in ("set_at", "released_at", "until"):
+            Hold.objects.update(**{name: F(name) - after})
+        refresh_counts()
+        return RuleCount.objects.get().held
+
+    day = timedelta(days=1)
+    refresh_counts()
+    hold = set_hold(kept.pk, reason="wait", by="operator", until=database_now() + 1.5 * day)
+    assert held(after=timedelta()) == 1
+    assert held(after=day) == 1
+    assert held(after=day) == 0
+    hold = set_hold(kept.pk, reason="wait", by="operator")
+    assert held(after=day) == 1
+    release_hold(hold, by="operator")
+    assert held(after=timedelta()) == 0
 
 
 @pytest.mark.django_db

@@ -7,7 +7,7 @@ import pytest
 from advancement.criteria.errors import AdvancementError
 from advancement.evaluation.histogram import histogram
 from advancement.evaluation.preview import MatchCount, count_matches, preview_details
-from advancement.holds import set_hold
+from advancement.holds import set_holds
 from advancement.models import PreviewCache
 from tests.criteria.cast import make_rule
 from tests.factories import add_model, add_rule, add_rules, make_signals, make_sprout
@@ -20,10 +20,10 @@ def grove(*citations: int | None) -> list[str]:
     return sorted(str(make_sprout(signals={"citations": number, "views": 2}).pk) for number in citations)
 
 
-def test_holds_rules_and_sprouts_of_other_tiers_and_models_make_no_difference() -> None:
+def test_other_rules_and_sprouts_of_other_tiers_and_models_make_no_difference() -> None:
     add_rule("citations >= 1", slug="comes-first", priority=1)
     add_model("academic", "sprout", "sapling")
-    set_hold(make_sprout(signals={"citations": 5}).pk, reason="wait", by="operator")
+    make_sprout(signals={"citations": 5})
     make_sprout("seed", signals={"citations": 5})
     make_sprout(lifecycle_model_id="academic", signals={"citations": 5})
     make_sprout()
@@ -39,6 +39,24 @@ def test_those_of_which_nothing_that_a_rule_asks_for_is_known_are_counted() -> N
     assert preview_details(rule).count == count_matches(rule)
     assert count_matches(make_rule("citations >= 3")).unknown == 2
     assert count_matches(make_rule("daysInTier >= 3")).unknown == 0
+
+
+def test_matches_that_a_run_would_leave_where_they_are_are_counted() -> None:
+    for citations in (5, 5, 1, None):
+        make_sprout(signals={"citations": citations})
+    held = [make_sprout(signals={"citations": 5}), make_sprout(), make_sprout(signals={"citations": 0})]
+    set_holds([sprout.pk for sprout in held], reason="wait", by="operator")
+    make_sprout()
+    expected = {
+        make_rule("citations >= 3"): (3, 1, 0),
+        make_rule("daysInTier >= 1"): (8, 3, 1),
+        make_rule("daysInTier >= 1", "citations >= 1"): (4, 1, 0),
+        make_rule("daysInTier >= 1", "citations >= 1", logic="OR"): (8, 3, 1),
+    }
+    for rule, figures in expected.items():
+        counted = count_matches(rule)
+        assert (counted.matches, counted.held, counted.no_signals) == figures
+        assert preview_details(rule).count == counted
 
 
 def test_a_rule_that_nothing_can_meet_and_one_without_a_title_are_counted() -> None:

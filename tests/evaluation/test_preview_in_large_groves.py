@@ -20,6 +20,7 @@ from advancement.evaluation import preview_cache, reading
 from advancement.evaluation.histogram import histogram
 from advancement.evaluation.preview import MatchCount, count_matches, preview_details
 from advancement.evaluation.preview_cache import build_copy, forget_old_copies
+from advancement.holds import set_holds
 from advancement.models import PreviewCache, PreviewRow, SignalAggregation, Sprout
 from advancement.models.runs import RunTrigger
 from advancement.runs.override import override_tier
@@ -115,15 +116,18 @@ def test_a_copy_says_what_the_tables_say() -> None:
         make_rule("citations > 0", "utilityScore >= 0.6", "views == 1 last_7d", logic="OR"),
         make_rule("daysInTier >= 1", "qualityScore <= 0.1 last_30d", logic="OR"),
     ]
+    set_holds(list(Sprout.objects.values_list("pk", flat=True)[:70]), reason="wait", by="operator")
+    make_sprout()
     for rule in rules:
         with mock.patch("advancement.evaluation.reading.database_now", return_value=database_now()):
             copied = preview_details(rule, exact=True), histogram(rule, 0)
             with (
-                mock.patch.object(reading, "FEW", SPROUTS),
+                mock.patch.object(reading, "FEW", SPROUTS + 1),
                 mock.patch.object(reading, "copied_candidates", return_value=None),
             ):
                 stored = preview_details(rule), histogram(rule, 0)
         assert copied == stored
+    assert copied[0].count == MatchCount(SPROUTS + 1, SPROUTS + 1, held=70, no_signals=1, unknown=SPROUTS + 1)
     assert PreviewCache.objects.count() == 1
 
 
@@ -161,7 +165,7 @@ def test_a_move_into_or_out_of_the_tier_ends_a_copy_and_others_do_not() -> None:
     assert is_exact()
     move(seed, "sprout")
     assert not is_exact()
-    assert preview_details(RULE, exact=True).count == MatchCount(MATCHES + 1, SPROUTS + 1)
+    assert preview_details(RULE, exact=True).count == MatchCount(MATCHES + 1, SPROUTS + 1, held=1)
     move(seed, "sapling")
     assert preview_details(RULE, exact=True).count == MatchCount(MATCHES, SPROUTS)
 
