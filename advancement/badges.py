@@ -19,8 +19,8 @@ SPARKLES_FOR: Final = timedelta(hours=24)
 class TierBadge:
     """What gardeners see: label and emoji of the tier, since when and why; `sparkles` on a fresh advancement.
 
-    `advanced_at` is None for a sprout that is in its original tier. `reason` is for everybody; `typed` is
-    what whoever set the tier wrote about it, for people who are signed in.
+    `advanced_at` is since when it is in its tier, as everywhere, and None in its original tier. `reason` is
+    for everybody; `typed` is what whoever set the tier wrote about it, for people who are signed in.
     """
 
     tier: str
@@ -88,7 +88,7 @@ def _badge(sprout: Sprout, tier: Tier | None, event: AdvancementEvent | None, no
         tier=sprout.tier,
         label=tier.label if tier else sprout.tier,
         emoji=tier.emoji if tier else "",
-        advanced_at=event.timestamp if event else None,
+        advanced_at=sprout.tier_updated_at if event else None,
         sparkles=bool(automatic and event and now - event.timestamp < SPARKLES_FOR),
         reason=_reason(event),
         typed=event.reason if event and not automatic else "",

@@ -48,6 +48,7 @@ urlpatterns = [
     path("health/notifications/<int:message_id>/", notifications.notification, name="notification"),
     path("health/notifications/<int:message_id>/resend/", notifications.resend_one, name="resend_one"),
     path("health/signals/", signals.signals, name="signals"),
+    path("health/signals/take-back/", signals.take_back, name="take_back_refresh"),
     path("health/diagnostics/", diagnostics.diagnostics, name="diagnostics"),
     path("health/diagnostics.txt", diagnostics.diagnostics_text, name="diagnostics_text"),
     # Import
@@ -58,6 +59,8 @@ urlpatterns = [
     path("import/<int:upload_id>/confirm/", uploads.confirm_upload, name="confirm_upload"),
     path("import/<int:upload_id>/rejects/<slug:content>/", uploads.upload_rejects, name="upload_rejects"),
     path("import/<int:upload_id>/drop/", uploads.drop_upload, name="drop_upload"),
+    path("import/<int:upload_id>/take-back/", uploads.take_back_upload, name="take_back_upload"),
+    path("import/<int:upload_id>/again/", uploads.start_upload_again, name="start_upload_again"),
     # Lifecycle models
     path("lifecycles/", lifecycles.lifecycles, name="lifecycles"),
     path("lifecycles/new/", ladder_form.new_lifecycle, name="new_lifecycle"),

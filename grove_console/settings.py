@@ -7,6 +7,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from grove_console import environment as parse
+from grove_console.log import without_traceback_of_refusals
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _values = parse.load(BASE_DIR / ".env")
@@ -250,7 +251,13 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {
+        "refusals": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": without_traceback_of_refusals,
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
     "loggers": {
         "advancement": {"handlers": ["console"], "level": "INFO", "propagate": False},
         # In place of Django's own handlers, which would say everything a second time.

@@ -117,12 +117,12 @@ PINNED: dict[Callable[[int, Path], Act], tuple[int, int]] = {
     plan: (16, 20),
     summary: (3, 3),
     explanation: (9, 10),
-    full_refresh: (11, 18),
-    incremental_refresh: (20, 28),
+    full_refresh: (12, 19),
+    incremental_refresh: (21, 29),
     sprouts_file: (19, 25),
     events_file: (14, 19),
     signals_file: (20, 27),
-    idle_tick: (14, 18),
+    idle_tick: (14, 16),
     rules_over_sprouts: (13, 13),
 }
 

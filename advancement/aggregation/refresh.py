@@ -14,7 +14,8 @@ from advancement.criteria.signals import WINDOW_DAYS, Period
 from advancement.database.clock import database_now
 from advancement.database.limits import limit_idling
 from advancement.database.locks import lock_signals
-from advancement.models.signals import SignalAggregation, SignalRefresh
+from advancement.leases import hand_over
+from advancement.models.signals import SignalAggregation, SignalRefresh, SignalRequest
 
 # So many records are looked through for the previous refresh of each period before giving up on it.
 _HISTORY = 1000
@@ -56,7 +57,17 @@ def refresh_signals(
         chosen = [period for period in Period if period in periods]
         window_end = as_of or started_at
         previous = None if full or as_of else _previous_as_of(chosen, window_end, using)
-        return _Refresh(connections[using], chosen, window_end, previous, started_at, progress).run()
+        record = _Refresh(connections[using], chosen, window_end, previous, started_at, progress).run()
+        if as_of is None and len(chosen) == len(Period):
+            _end_wish(record, using)
+        return record
+
+
+def _end_wish(record: SignalRefresh, using: str) -> None:
+    """End the wish for a refresh that somebody made before this one began: it is fulfilled, by whomever."""
+    wishes = SignalRequest.objects.using(using)
+    fulfilled = wishes.filter(finished_at__isnull=True, asked_at__lte=record.started_at)
+    hand_over(fulfilled, finished_at=record.finished_at, lease_expires_at=None, error="")
 
 
 def _previous_as_of(periods: Sequence[Period], as_of: datetime, using: str) -> datetime | None:

@@ -23,6 +23,7 @@ from advancement.database.triggers import count_triggers, missing_triggers
 from advancement.diagnostics.clusters import clusters, heartbeats
 from advancement.diagnostics.secrets import without_secrets
 from advancement.diagnostics.shown import shown_settings
+from advancement.ledger.record import last_check, ledger_fault
 from advancement.ledger.seals import head_of_chain, unsealed_runs
 from advancement.models import Run, Schedule, SignalRefresh
 from advancement.notifications.outbox import outbox_state, recipients
@@ -182,6 +183,9 @@ def _notifications() -> Facts:
 
 def _ledger() -> Facts:
     yield "Head of the seals", str(head_of_chain())
+    checked = last_check()
+    yield "Last check", _ago(checked.checked_at if checked else None)
+    yield "Says", ledger_fault(checked) or ("no fault found" if checked else "nobody has checked it yet")
     yield "Runs not sealed yet", f"{unsealed_runs().count():,}"
 
 

@@ -17,6 +17,7 @@ from advancement.importing.rejects import rejected_file
 from advancement.importing.staging import Staging
 
 OnProgress = Callable[[int, int | None], None]
+BeforeCommit = Callable[[Outcome], None]
 
 _PROGRESS_EVERY: Final = 5000
 
@@ -30,21 +31,23 @@ def import_file(
     name: str = "",
     using: str = "default",
     on_progress: OnProgress = lambda done, total: None,
+    before_commit: BeforeCommit = lambda outcome: None,
 ) -> Outcome:
     """Import a file, or standard input for `-`, all of it or nothing.
 
     With `skip_bad_rows` the good rows are kept and the bad ones written to a `.rejected` file. With
     `check_only` everything is done and then taken back, so that the figures are those of an import now; the
     outcome is not `kept`. `name` is what messages call the file, by default its path.
-    `on_progress` gets the bytes read and the file's size, if that is known. Raise ImportRefused with
-    the problems when nothing was kept.
+    `on_progress` gets the bytes read and the file's size, if that is known. `before_commit` gets the outcome
+    of an import inside its transaction: what it writes is kept with the rows, and when it fails neither is.
+    Raise ImportRefused with the problems when nothing was kept.
     """
     started = database_now(using)
     importer = importer_class(using, started)
     name = name or name_of(path)
     try:
         with open_source(path) as source:
-            run = _Import(importer, path, name, source, skip_bad_rows, check_only, on_progress)
+            run = _Import(importer, path, name, source, skip_bad_rows, check_only, on_progress, before_commit)
             return run.execute(started)
     except BadFile as fault:
         where = name if fault.line is None else f"{name}, line {fault.line:,}"
@@ -63,6 +66,7 @@ class _Import:
         skip: bool,
         check_only: bool,
         on_progress: OnProgress,
+        before_commit: BeforeCommit,
     ) -> None:
         self._importer = importer
         self._path = path
@@ -71,6 +75,7 @@ class _Import:
         self._skip = skip
         self._check_only = check_only
         self._on_progress = on_progress
+        self._before_commit = before_commit
         self._connection = connections[importer.using]
         self._staging = Staging(self._connection, importer.columns, importer.key)
         self._read = 0
@@ -93,6 +98,8 @@ class _Import:
                     outcome = self._outcome(merged, self._hand_back(records.header, undo))
                     if self._check_only:
                         transaction.set_rollback(True, using=importer.using)
+                    else:
+                        self._before_commit(outcome)
                     return outcome
             finally:
                 if not self._staging.postgresql:

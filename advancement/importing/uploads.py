@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
-from advancement.criteria.errors import AdvancementError
-from advancement.database.clock import database_now
+from advancement.criteria.errors import AdvancementError, LeaseLost
+from advancement.database.clock import ClockTimestamp, database_now
 from advancement.importing.events import EventImporter
 from advancement.importing.importer import Importer
-from advancement.importing.outcome import ImportRefused
+from advancement.importing.outcome import ImportRefused, Outcome
 from advancement.importing.pipeline import import_file
 from advancement.importing.rejects import REASONS_SUFFIX
 from advancement.importing.signals import SignalImporter
 from advancement.importing.sprouts import SproutImporter
+from advancement.leases import MOST_ATTEMPTS, Held, hand_over, nobody_holds, take_first
 from advancement.models.uploads import Upload, UploadContent, UploadKind, UploadPart, UploadStatus
 
 logger = logging.getLogger(__name__)
@@ -31,13 +32,13 @@ IMPORTERS: Final[dict[str, type[Importer]]] = {
 }
 # Larger files are for the commands, which need no copy in the database.
 MAX_BYTES: Final = 256 * 2**20
-# How long a file waits for somebody to confirm it, and a worker may be silent.
+# How long a file waits for somebody to confirm it.
 KEPT_FOR: Final = timedelta(days=7)
-_SILENT_FOR: Final = timedelta(minutes=10)
 _PIECE: Final = 2**20
 
-_OPEN: Final = (UploadStatus.CHECKING, UploadStatus.IMPORTING)
-_PENDING: Final = (*_OPEN, UploadStatus.CHECKED, UploadStatus.REFUSED)
+# What a worker has something to do about.
+OPEN: Final = (UploadStatus.CHECKING, UploadStatus.IMPORTING)
+_PENDING: Final = (*OPEN, UploadStatus.CHECKED, UploadStatus.REFUSED)
 
 
 def receive(kind: str, name: str, chunks: Iterable[bytes], *, by: str, using: str = "default") -> Upload:
@@ -73,7 +74,9 @@ def confirm(upload_id: int, *, skip_bad_rows: bool = False, using: str = "defaul
             raise AdvancementError("This file does not wait for a decision any more.")
         if not good_rows(upload):
             raise AdvancementError("There is no good row in this file; mend it and check it again.")
-        waiting.update(status=UploadStatus.IMPORTING, skip_bad_rows=skip_bad_rows, worked_at=None)
+        waiting.update(
+            status=UploadStatus.IMPORTING, skip_bad_rows=skip_bad_rows, lease_expires_at=None, attempts=0
+        )
 
 
 def good_rows(upload: Upload) -> int:
@@ -100,19 +103,49 @@ def drop(upload_id: int, *, using: str = "default") -> None:
         UploadPart.objects.using(using).filter(upload=upload_id).delete()
 
 
+def take_back(upload_id: int, *, using: str = "default") -> Upload:
+    """Let a file that nobody works on stand where it stood before it was sent, or confirmed; return it.
+
+    One that was to be checked is dropped. Whoever worked on it and was lost is shut out. Raise
+    AdvancementError when somebody works on it, or it is at its end.
+    """
+    with transaction.atomic(using=using):
+        upload = _waiting(upload_id, using)
+        checked = UploadStatus.REFUSED if (upload.outcome or {}).get("rejected") else UploadStatus.CHECKED
+        upload.status = UploadStatus.DROPPED if upload.status == UploadStatus.CHECKING else checked
+        hand_over(_row(upload_id, using), status=upload.status, lease_expires_at=None)
+        if upload.status == UploadStatus.DROPPED:
+            UploadPart.objects.using(using).filter(upload=upload_id).delete()
+        return upload
+
+
+def start_again(upload_id: int, *, using: str = "default") -> None:
+    """Let a file whose worker was lost be taken up at once, as if for the first time.
+
+    Raise AdvancementError when somebody works on it, or it is at its end.
+    """
+    with transaction.atomic(using=using):
+        _waiting(upload_id, using)
+        hand_over(_row(upload_id, using), lease_expires_at=None, attempts=0)
+
+
 def something_uploaded(*, using: str = "default") -> bool:
-    """Whether a file waits to be checked or imported."""
-    return _free(using).exists()
+    """Whether a file waits to be checked or imported, and nobody works on it."""
+    return _open(using).filter(nobody_holds()).exists()
 
 
 def work_on_uploads(*, using: str = "default") -> list[Upload]:
-    """Check and import what waits; drop what nobody decided about for a week."""
+    """Check and import what waits; drop what nobody decided about for a week.
+
+    What fails for another reason than its rows is left to the next call, and so is what comes after it.
+    """
     done = []
-    while upload := _claim(using):
-        _work(upload, using)
+    while upload := take_first(_open(using).order_by("id"), worked_at=ClockTimestamp()):
+        if not _work(upload, using):
+            break
         done.append(upload)
     old = Upload.objects.using(using).filter(
-        status__in=_PENDING, uploaded_at__lt=database_now(using) - KEPT_FOR
+        nobody_holds(), status__in=_PENDING, uploaded_at__lt=database_now(using) - KEPT_FOR
     )
     for upload_id in list(old.values_list("pk", flat=True)):
         UploadPart.objects.using(using).filter(upload=upload_id).delete()
@@ -122,22 +155,44 @@ def work_on_uploads(*, using: str = "default") -> list[Upload]:
     return done
 
 
-def _free(using: str) -> "QuerySet[Upload]":
-    silent = database_now(using) - _SILENT_FOR
-    waits = Q(worked_at__isnull=True) | Q(worked_at__lt=silent)
-    return Upload.objects.using(using).filter(waits, status__in=_OPEN).order_by("id")
+def _open(using: str) -> "QuerySet[Upload]":
+    return Upload.objects.using(using).filter(status__in=OPEN)
 
 
-def _claim(using: str) -> Upload | None:
-    with transaction.atomic(using=using):
-        upload = _free(using).select_for_update().first()
-        if upload is not None:
-            Upload.objects.using(using).filter(pk=upload.pk).update(worked_at=database_now(using))
-        return upload
+def _row(upload_id: int, using: str) -> "QuerySet[Upload]":
+    return Upload.objects.using(using).filter(pk=upload_id)
 
 
-def _work(upload: Upload, using: str) -> None:
+def _waiting(upload_id: int, using: str) -> Upload:
+    """Lock a file that nobody works on and return it; raise AdvancementError when there is none."""
+    free = _open(using).filter(nobody_holds(), pk=upload_id)
+    upload = free.select_for_update().first()
+    if upload is None:
+        raise AdvancementError("This file does not wait to be worked on: somebody does, or has done it.")
+    return upload
+
+
+def _work(upload: Upload, using: str) -> bool:
+    """Do what is to be done about a file that was taken; return whether it came to an end."""
+    try:
+        with Held(upload, using=using) as lease:
+            if upload.attempts > MOST_ATTEMPTS:
+                _end(upload, lease, UploadStatus.REFUSED, _given_up(upload), using)
+            else:
+                _check_or_import(upload, lease, using)
+    except LeaseLost as lost:
+        logger.warning("%s", lost)
+    except Exception:
+        logger.exception("Upload %s failed at attempt %s", upload.pk, upload.attempts)
+        return False
+    return True
+
+
+def _check_or_import(upload: Upload, lease: Held, using: str) -> None:
     checking = upload.status == UploadStatus.CHECKING
+
+    def imported(outcome: Outcome) -> None:
+        _end(upload, lease, UploadStatus.IMPORTED, outcome, using)
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "upload"
@@ -151,22 +206,33 @@ def _work(upload: Upload, using: str) -> None:
                 check_only=checking,
                 name=upload.name,
                 using=using,
+                before_commit=imported,
             )
-            status = UploadStatus.CHECKED if checking else UploadStatus.IMPORTED
-            if checking and outcome.rejected:
-                status = UploadStatus.REFUSED
         except ImportRefused as refusal:
-            outcome, status = refusal.outcome, UploadStatus.REFUSED
-        except Exception:
-            logger.exception("Upload %s failed on a defect", upload.pk)
-            raise
-        with transaction.atomic(using=using):
-            _keep_rejects(upload, outcome.rejected_file, using)
-            Upload.objects.using(using).filter(pk=upload.pk).update(
-                status=status, outcome=replace(outcome, rejected_file=None).as_json, worked_at=None
-            )
-            if status == UploadStatus.IMPORTED:
-                UploadPart.objects.using(using).filter(upload=upload.pk, content=UploadContent.FILE).delete()
+            _end(upload, lease, UploadStatus.REFUSED, refusal.outcome, using)
+            return
+        if checking:
+            status = UploadStatus.REFUSED if outcome.rejected else UploadStatus.CHECKED
+            _end(upload, lease, status, outcome, using)
+
+
+def _end(upload: Upload, lease: Held, status: UploadStatus, outcome: Outcome, using: str) -> None:
+    """Record what came of it; what an import did to the grove is committed with this or not at all."""
+    with transaction.atomic(using=using):
+        lease.write(
+            status=status, outcome=replace(outcome, rejected_file=None).as_json, lease_expires_at=None
+        )
+        _keep_rejects(upload, outcome.rejected_file, using)
+        if status == UploadStatus.IMPORTED:
+            UploadPart.objects.using(using).filter(upload=upload.pk, content=UploadContent.FILE).delete()
+
+
+def _given_up(upload: Upload) -> Outcome:
+    problem = (
+        f"It was not done in {MOST_ATTEMPTS} attempts: each time its worker was lost, or failed as its log "
+        f"says. Import it with the command import_{upload.kind}, which says where it ends."
+    )
+    return Outcome(upload.name, kept=False, problems=[problem])
 
 
 def _keep_rejects(upload: Upload, rejected_file: str | None, using: str) -> None:

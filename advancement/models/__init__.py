@@ -7,7 +7,7 @@ from advancement.models.outbox import OutboxMessage
 from advancement.models.previews import PreviewCache, PreviewRow
 from advancement.models.rules import AdvancementRule, RuleCount, RuleCriterion, RuleVersion
 from advancement.models.runs import LeftOut, Move, Run, RunLogLine, Schedule
-from advancement.models.seals import Seal
+from advancement.models.seals import LedgerCheck, Seal
 from advancement.models.signals import DirtySprout, SignalAggregation, SignalRefresh, SignalRequest
 from advancement.models.sprouts import Sprout, UsageEvent
 from advancement.models.uploads import Upload, UploadPart
@@ -18,6 +18,7 @@ __all__ = [
     "DailyCount",
     "DirtySprout",
     "Hold",
+    "LedgerCheck",
     "LeftOut",
     "LifecycleModel",
     "Move",

@@ -4,6 +4,7 @@ from django.db import models
 
 from advancement.models.constraints import MAX_INTEGER, MAX_SMALL_INTEGER, in_range, not_empty, one_of
 from advancement.models.events import AdvancementEvent
+from advancement.models.leases import Leased, lease_in_range
 from advancement.models.rules import RuleVersion
 from advancement.models.sprouts import Sprout
 
@@ -55,7 +56,7 @@ class LeftOutBucket(models.TextChoices):
 
 
 _COUNTERS = (
-    *("attempts", "lease_token", "moves_planned", "cursor", "evaluated", "advanced", "no_match"),
+    *("moves_planned", "cursor", "evaluated", "advanced", "no_match"),
     *("no_signals", "held", "invalid", "blocked", "skipped", "moves_struck", "review_revision"),
 )
 
@@ -70,7 +71,7 @@ def moves_in_words(planned: int, left_out: int) -> str:
 TAKEN_OUT = "took it out of the plan."
 
 
-class Run(models.Model):
+class Run(Leased):
     """One attempt to change tiers: its plan, its progress and its outcome.
 
     `cursor` is the position of the last move that a committed batch has dealt with, so a run that died
@@ -119,7 +120,6 @@ class Run(models.Model):
     planned_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     error = models.TextField(blank=True)
-    attempts = models.PositiveIntegerField(default=0)
     retry_at = models.DateTimeField(null=True, help_text="When a failed run is taken up again by itself.")
     review_revision = models.PositiveIntegerField(
         default=0, help_text="Raised by each change of what is struck out of the plan."
@@ -129,10 +129,6 @@ class Run(models.Model):
     decided_at = models.DateTimeField(null=True, help_text="When a held run was approved or discarded.")
     decision_reason = models.TextField(blank=True)
     superseded_by = models.ForeignKey("self", models.PROTECT, null=True, related_name="supersedes")
-
-    lease_token = models.PositiveIntegerField(default=0)
-    lease_owner = models.CharField(max_length=200, blank=True)
-    lease_expires_at = models.DateTimeField(null=True)
 
     digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of a rollback's planned moves.")
     moves_planned = models.PositiveIntegerField(default=0)
@@ -183,6 +179,7 @@ class Run(models.Model):
                 condition=models.Q(cursor__lte=models.F("moves_planned")),
             ),
             in_range("advancement_runs", "batch_size", 1, MAX_INTEGER),
+            *lease_in_range("advancement_runs"),
             *[in_range("advancement_runs", column, 0, MAX_INTEGER) for column in _COUNTERS],
         ]
         indexes = [models.Index(fields=["status"], name="advancement_runs_by_status")]

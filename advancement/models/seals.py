@@ -30,3 +30,26 @@ class Seal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number}:{self.hash}"
+
+
+class LedgerCheck(models.Model):
+    """What the newest check of the ledger found; a single row, written by `advancement.ledger.record` alone.
+
+    `faults` has a line for each statement that does not hold: title, how many were checked and found, and
+    the first findings. A head that was refuted stays so until a check with a head finds it in the chain.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    checked_at = models.DateTimeField()
+    checked_by = models.CharField(max_length=150, blank=True, help_text="Empty: the command.")
+    found = models.PositiveBigIntegerField(help_text="How many faults there are in all.")
+    faults = models.JSONField(default=list)
+    kept_fault = models.TextField(blank=True, help_text="Why a head that was kept elsewhere is refuted.")
+
+    class Meta:
+        db_table = "ledger_checks"
+        default_permissions = ()
+        constraints = [models.CheckConstraint(name="one_ledger_check", condition=models.Q(id=1))]
+
+    def __str__(self) -> str:
+        return f"{self.found:,} found at {self.checked_at:%Y-%m-%d %H:%M} UTC"

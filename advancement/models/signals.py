@@ -8,6 +8,7 @@ from django.db.models.functions import Cast
 
 from advancement.criteria.signals import MAX_COUNT, MAX_DAYS, SIGNALS, Period, Unit
 from advancement.models.constraints import MAX_INTEGER, in_range, one_of
+from advancement.models.leases import Leased, lease_in_range
 from advancement.models.sprouts import Sprout
 
 COUNT_COLUMNS = [s.column for s in SIGNALS.values() if s.unit is Unit.COUNT and s.column]
@@ -128,10 +129,11 @@ class SignalRefresh(models.Model):
         return self.as_of is not None and self.started_at - self.as_of > timedelta(minutes=1)
 
 
-class SignalRequest(models.Model):
+class SignalRequest(Leased):
     """The newest wish of a person that the signals be refreshed; a single row.
 
-    It is open until `finished_at` is set: by a refresh, or by an error that kept it from happening.
+    It is open until `finished_at` is set: by a refresh that began after it, whoever does that, or by an
+    error that kept it from happening.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
@@ -144,7 +146,10 @@ class SignalRequest(models.Model):
     class Meta:
         db_table = "signal_requests"
         default_permissions = ()
-        constraints = [models.CheckConstraint(name="one_signal_request", condition=models.Q(id=1))]
+        constraints = [
+            models.CheckConstraint(name="one_signal_request", condition=models.Q(id=1)),
+            *lease_in_range("signal_requests"),
+        ]
 
     def __str__(self) -> str:
         return f"by {self.asked_by}, {self.asked_at:%Y-%m-%d %H:%M} UTC"

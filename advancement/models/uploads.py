@@ -3,6 +3,7 @@
 from django.db import models
 
 from advancement.models.constraints import not_empty, one_of
+from advancement.models.leases import Leased, lease_in_range
 
 
 class UploadKind(models.TextChoices):
@@ -24,7 +25,7 @@ class UploadStatus(models.TextChoices):
     DROPPED = "dropped"
 
 
-class Upload(models.Model):
+class Upload(Leased):
     """One file: it is checked as the import would do it, and imported once somebody confirms."""
 
     kind = models.CharField(max_length=7, choices=UploadKind)
@@ -33,7 +34,7 @@ class Upload(models.Model):
     uploaded_by = models.CharField(max_length=150)
     uploaded_at = models.DateTimeField()
     status = models.CharField(max_length=9, choices=UploadStatus, default=UploadStatus.CHECKING)
-    worked_at = models.DateTimeField(null=True, help_text="When somebody last worked on it.")
+    worked_at = models.DateTimeField(null=True, help_text="When somebody last took it up.")
     skip_bad_rows = models.BooleanField(
         db_default=False, help_text="Whether the good rows are imported without the bad ones."
     )
@@ -45,6 +46,7 @@ class Upload(models.Model):
             one_of("uploads", "kind", UploadKind.values),
             one_of("uploads", "status", UploadStatus.values),
             not_empty("uploads", "name"),
+            *lease_in_range("uploads"),
         ]
 
     def __str__(self) -> str:

@@ -1,12 +1,9 @@
-"""Who works on a run: a lease on the database's clock with a fencing token."""
+"""Who works on a run: which runs nobody works on, and how one is taken."""
 
-import os
-import socket
 from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from django.conf import settings
 from django.db import OperationalError, transaction
 from django.db.models import F, Q, QuerySet
 
@@ -15,6 +12,7 @@ from advancement.database.clock import ClockTimestamp
 from advancement.database.limits import limit_idling, limit_waiting
 from advancement.database.locks import lock_refused
 from advancement.database.waiting import waiting_time
+from advancement.leases import MOST_ATTEMPTS, hand_over, nobody_holds, owner, usual_lease
 from advancement.models import Run
 from advancement.models.runs import RunLogLevel, RunStatus
 from advancement.notifications.outbox import announce
@@ -24,20 +22,11 @@ from advancement.runs.summary import summary_of
 # One planning transaction cannot report on its way, so its lease is as long as the longest plan may take.
 PLANNING_LEASE: Final = timedelta(minutes=30)
 UNFINISHED: Final = (RunStatus.PLANNING, RunStatus.PLANNED, RunStatus.APPROVED, RunStatus.APPLYING)
-# A run that has been taken up so often and whose worker died again is put off like one that failed, so
-# that whatever kills its workers does not keep the other runs from their turn.
-MOST_ATTEMPTS: Final = 5
-
-
-def owner() -> str:
-    """Return the name of this worker: host and process."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def lease_for(status: str) -> timedelta:
     """Return how long a worker in this state may stay silent."""
-    seconds: float = settings.ADVANCEMENT_LEASE.total_seconds()
-    usual = timedelta(seconds=seconds)
+    usual = usual_lease()
     return max(PLANNING_LEASE, usual) if status == RunStatus.PLANNING else usual
 
 
@@ -47,9 +36,8 @@ def abandoned(using: str = "default") -> "QuerySet[Run]":
     These are runs whose worker died, and failed ones whose time to be tried again has come. A dry run
     that has its plan is at its end.
     """
-    now = ClockTimestamp()
-    silent = Q(status__in=UNFINISHED) & (Q(lease_expires_at__lt=now) | Q(lease_expires_at__isnull=True))
-    again = Q(status=RunStatus.FAILED, retry_at__lte=now)
+    silent = Q(status__in=UNFINISHED) & nobody_holds()
+    again = Q(status=RunStatus.FAILED, retry_at__lte=ClockTimestamp())
     dry_and_done = Q(dry_run=True) & ~Q(status=RunStatus.PLANNING)
     return Run.objects.using(using).filter(silent | again).exclude(dry_and_done).order_by("id")
 
@@ -137,5 +125,4 @@ def _ordinal(number: int) -> str:
 
 
 def _hand_over(run: Run, using: str, **values: object) -> None:
-    """Update the run under a new token, which shuts its former worker out."""
-    Run.objects.using(using).filter(pk=run.pk).update(lease_token=F("lease_token") + 1, **values)
+    hand_over(Run.objects.using(using).filter(pk=run.pk), **values)

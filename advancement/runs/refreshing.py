@@ -1,25 +1,23 @@
 """Refresh the signals because a person asked for it: the wish, who takes it up, and what came of it."""
 
 import logging
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
 from typing import Final
 
 import django.db
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from advancement.aggregation import refresh_signals
-from advancement.criteria.errors import AdvancementError
-from advancement.database.clock import database_now
+from advancement.criteria.errors import AdvancementError, LeaseLost
+from advancement.database.clock import ClockTimestamp, database_now
+from advancement.leases import MOST_ATTEMPTS, Held, hand_over, nobody_holds, take_first
 from advancement.models import DirtySprout, Run, SignalRefresh, SignalRequest
 from advancement.runs.retry import drop_connection, first_line, interruption_behind
 from advancement.runs.waiting import USUAL_WAIT, being_worked_on
 
 logger = logging.getLogger(__name__)
 
-# A worker that took longer is taken for dead, and the wish is taken up again. Refreshing twice does no harm.
-_SILENT_FOR: Final = timedelta(minutes=10)
 _ONLY: Final = 1
 
 
@@ -27,13 +25,16 @@ _ONLY: Final = 1
 class RefreshState:
     """How refreshing the signals stands: the newest wish, the newest refresh, what waits for the next one.
 
-    `behind` is a run that is worked on before an open wish; `unattended` says that nothing is, and that no
-    cluster has taken it up for longer than usual.
+    A worker is `at_work` on an open wish, or was and is `lost`. `behind` is a run that is worked on before
+    one that waits; `unattended` says that nothing is, and that no cluster has taken it up for longer than
+    usual.
     """
 
     request: SignalRequest | None
     refresh: SignalRefresh | None
     waiting_events: bool
+    at_work: bool = False
+    lost: bool = False
     behind: Run | None = None
     unattended: bool = False
 
@@ -41,11 +42,6 @@ class RefreshState:
     def open(self) -> bool:
         """Whether somebody asked, and it is not done."""
         return self.request is not None and self.request.finished_at is None
-
-    @property
-    def at_work(self) -> bool:
-        """Whether a worker has taken it up."""
-        return self.open and self.request is not None and self.request.worked_at is not None
 
     @property
     def failed(self) -> bool:
@@ -68,12 +64,14 @@ def refresh_state(*, using: str = "default") -> RefreshState:
     request = SignalRequest.objects.using(using).first()
     refresh = SignalRefresh.objects.using(using).order_by("-id").first()
     state = RefreshState(request, refresh, events_wait(using=using))
-    if request is None or not state.open or state.at_work:
+    if request is None or not state.open:
         return state
     now = database_now(using)
+    if request.lease_expires_at is not None:
+        return replace(state, at_work=request.is_held(now), lost=request.is_lost(now))
     behind = being_worked_on(now, using=using).order_by("id").first()
     unattended = behind is None and now - request.asked_at > USUAL_WAIT
-    return RefreshState(request, refresh, state.waiting_events, behind, unattended)
+    return replace(state, behind=behind, unattended=unattended)
 
 
 def events_wait(*, using: str = "default") -> bool:
@@ -82,7 +80,11 @@ def events_wait(*, using: str = "default") -> bool:
 
 
 def ask_for_refresh(*, by: str, using: str = "default") -> SignalRequest:
-    """Put on record that somebody wants the signals refreshed; raise AdvancementError when one is open."""
+    """Put on record that somebody wants the signals refreshed.
+
+    An open wish whose worker was lost makes room for the new one. Raise AdvancementError when another one
+    is open.
+    """
     with transaction.atomic(using=using):
         now = database_now(using)
         requests = SignalRequest.objects.using(using)
@@ -90,57 +92,82 @@ def ask_for_refresh(*, by: str, using: str = "default") -> SignalRequest:
             pk=_ONLY, defaults={"asked_by": by, "asked_at": now}
         )
         if not new:
-            if request.finished_at is None and not _is_silent(request, now):
+            if request.finished_at is None and not request.is_lost(now):
                 raise AdvancementError(
                     f"The signals are being refreshed already: {request.asked_by} asked for it at "
                     f"{request.asked_at:%H:%M} UTC."
                 )
-            request.asked_by, request.asked_at = by, now
-            request.worked_at = request.finished_at = None
-            request.error = ""
-            request.save(using=using)
+            hand_over(
+                _requests(using),
+                asked_by=by,
+                asked_at=now,
+                worked_at=None,
+                finished_at=None,
+                error="",
+                lease_expires_at=None,
+                attempts=0,
+            )
+            request.refresh_from_db(using=using)
         return request
+
+
+def take_back_refresh(*, using: str = "default") -> None:
+    """Forget a wish that nobody works on; raise AdvancementError when there is none."""
+    with transaction.atomic(using=using):
+        waiting = _open(using).filter(nobody_holds()).select_for_update()
+        if waiting.first() is None:
+            raise AdvancementError("No refresh waits any more: it is at work, or done.")
+        _requests(using).delete()
 
 
 def refresh_asked_for(*, using: str = "default") -> bool:
     """Whether somebody asked for a refresh and nobody works on it."""
-    return _free(using).exists()
+    return _open(using).filter(nobody_holds()).exists()
 
 
 def refresh_when_asked(*, using: str = "default") -> SignalRefresh | None:
     """Refresh the signals when somebody asked for it, as the command does; return the record of it.
 
-    An error is kept for whoever asked. Workers may call this side by side.
+    The refresh itself ends the wish. An error is kept for whoever asked. Workers may call this side by side.
     """
-    if _free(using).update(worked_at=database_now(using)) == 0:
+    request = take_first(_open(using), worked_at=ClockTimestamp())
+    if request is None:
+        return None
+    try:
+        with Held(request, using=using) as lease:
+            return _refresh(request, lease, using)
+    except LeaseLost as lost:
+        logger.warning("%s", lost)
+        return None
+
+
+def _refresh(request: SignalRequest, lease: Held, using: str) -> SignalRefresh | None:
+    if request.attempts > MOST_ATTEMPTS:
+        _fail(lease, f"its worker was lost {MOST_ATTEMPTS} times; refresh with aggregate_signals", using)
         return None
     try:
         record = refresh_signals(using=using)
     except Exception as error:
         if interruption := interruption_behind(error):
-            _requests(using).update(worked_at=None)
             raise interruption from error
         if isinstance(error, django.db.Error):
             drop_connection(using)
             logger.error("The signals were not refreshed: %s", first_line(error))
         else:
             logger.exception("The signals cannot be refreshed, on a defect")
-        _requests(using).update(error=first_line(error), finished_at=database_now(using))
+        _fail(lease, first_line(error), using)
         return None
-    _requests(using).update(error="", finished_at=record.finished_at)
     logger.info("Signals refreshed for %s sprouts", record.sprouts)
     return record
+
+
+def _fail(lease: Held, error: str, using: str) -> None:
+    lease.write(error=error, finished_at=database_now(using), lease_expires_at=None)
 
 
 def _requests(using: str) -> QuerySet[SignalRequest]:
     return SignalRequest.objects.using(using).filter(pk=_ONLY)
 
 
-def _free(using: str) -> QuerySet[SignalRequest]:
-    silent = database_now(using) - _SILENT_FOR
-    waits = Q(worked_at__isnull=True) | Q(worked_at__lt=silent)
-    return _requests(using).filter(waits, finished_at__isnull=True)
-
-
-def _is_silent(request: SignalRequest, now: datetime) -> bool:
-    return request.worked_at is not None and now - request.worked_at > _SILENT_FOR
+def _open(using: str) -> QuerySet[SignalRequest]:
+    return _requests(using).filter(finished_at__isnull=True)

@@ -12,11 +12,12 @@ from advancement.criteria.wording import advice, quoted
 from advancement.database.clock import database_now
 from advancement.database.limits import limit_idling
 from advancement.database.triggers import missing_triggers
+from advancement.leases import owner
 from advancement.models import AdvancementRule, Run, Sprout
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
 from advancement.rollback.scope import RollbackRequest
 from advancement.rulebook.reading import lifecycles
-from advancement.runs.lease import lease_for, owner
+from advancement.runs.lease import lease_for
 from advancement.runs.log import note
 from advancement.runs.waking import RUNS_CLUSTER, wake_up
 

@@ -29,8 +29,13 @@ def badge_svg(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
 
 @require_safe
 def badge_json(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
-    """Answer with tier, label, emoji, advanced_at and reason."""
-    return _answer(request, sprout_id, _json)
+    """Answer with tier, label, emoji, advanced_at and reason; also where there is none, with JSON."""
+    try:
+        return _answer(request, sprout_id, _json)
+    except Http404 as nothing:
+        response = JsonResponse({"error": str(nothing)}, status=404)
+        response["Access-Control-Allow-Origin"] = "*"
+        return response
 
 
 def badge_snippet(request: HttpRequest, sprout_id: UUID) -> dict[str, str]:

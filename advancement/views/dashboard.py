@@ -25,6 +25,7 @@ from advancement.history import (
     nights,
     rolled_back_by_day,
 )
+from advancement.ledger.record import last_check
 from advancement.models import (
     AdvancementEvent,
     AdvancementRule,
@@ -41,7 +42,7 @@ from advancement.rights import Right
 from advancement.rollback.scope import Counted, count_standing
 from advancement.runs.planned import struck_of
 from advancement.runs.schedule import next_slot
-from advancement.views.access import allows
+from advancement.views.access import allows, may
 from advancement.views.charts import StackedBars, spark, stacked_bars
 from advancement.views.first_steps import first_steps
 from advancement.views.paging import MOST_COUNTED
@@ -80,6 +81,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "next_slot": next_slot(),
         "held": [(run, run.moves_planned - struck.get(run.pk, 0)) for run in held],
         "failed": Run.objects.filter(status=RunStatus.FAILED).order_by("-id")[:_SHOWN],
+        "checked": last_check() if may(request.user, Right.VIEW_RUNS) else None,
         "rules": rules,
         "rules_on": len(enabled),
         "drafts": [rule for rule in rules if rule.draft_version_id],

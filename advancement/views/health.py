@@ -16,9 +16,9 @@ from django.shortcuts import redirect, render
 from advancement.database.clock import database_now
 from advancement.database.triggers import count_triggers, missing_triggers
 from advancement.diagnostics.clusters import clusters, heartbeats
+from advancement.ledger.record import check_and_record, last_check, ledger_fault
 from advancement.ledger.seals import START, Head, unsealed_runs
-from advancement.ledger.verify import verify_ledger
-from advancement.models import AdvancementEvent, OutboxMessage, Schedule, Seal, SignalRefresh
+from advancement.models import AdvancementEvent, LedgerCheck, OutboxMessage, Schedule, Seal, SignalRefresh
 from advancement.models.outbox import OutboxStatus
 from advancement.notifications.outbox import OutboxState, outbox_state, recipients, try_again
 from advancement.notifications.send import send_test
@@ -60,7 +60,7 @@ def check_ledger(request: HttpRequest) -> HttpResponse:
             "run manage.py verify_ledger instead.",
         )
         return redirect("console:health")
-    return _page(request, verification=verify_ledger())
+    return _page(request, verification=check_and_record(by=request.user.get_username()))
 
 
 @allows(POST=Right.SEND_NOTIFICATIONS)
@@ -88,11 +88,12 @@ def try_channels(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, **more: object) -> HttpResponse:
     now, schedule, newest = database_now(), Schedule.objects.first(), Seal.objects.order_by("-number").first()
-    outbox = outbox_state(now)
+    outbox, checked = outbox_state(now), last_check()
     failed = OutboxMessage.objects.filter(status=OutboxStatus.FAILED).order_by("-id")
     context = {
         "title": "Health",
-        "parts": list(_parts(schedule, outbox, now)),
+        "parts": list(_parts(schedule, outbox, checked, now)),
+        "checked": checked,
         "schedule": schedule,
         "next_slot": next_slot(now),
         "refreshes": SignalRefresh.objects.order_by("-id")[:_REFRESHES],
@@ -111,7 +112,9 @@ def _page(request: HttpRequest, **more: object) -> HttpResponse:
     return render(request, "console/health.html", context)
 
 
-def _parts(schedule: Schedule | None, outbox: OutboxState, now: datetime) -> Iterator[Part]:
+def _parts(
+    schedule: Schedule | None, outbox: OutboxState, checked: LedgerCheck | None, now: datetime
+) -> Iterator[Part]:
     missing = missing_triggers(connection)
     looked = fault_of(schedule, now)
     yield Part("Scheduler and task clusters", looked, "They look for work every minute.")
@@ -120,8 +123,15 @@ def _parts(schedule: Schedule | None, outbox: OutboxState, now: datetime) -> Ite
         f"triggers missing: {', '.join(missing)}; run manage.py migrate" if missing else None,
         f"All {count_triggers(connection)} triggers are in place: no event can be changed or deleted.",
     )
+    yield Part("Ledger", ledger_fault(checked), _usual_ledger(checked))
     yield Part("Notifications", outbox.fault, "Nothing is stuck in the outbox.")
     yield Part("Database", _database_fault(), "It answers, and its tables are as this version needs them.")
+
+
+def _usual_ledger(checked: LedgerCheck | None) -> str:
+    if checked is None:
+        return "Nobody has checked it yet."
+    return f"The check of {checked.checked_at:%Y-%m-%d %H:%M} UTC found no fault."
 
 
 def _database_fault() -> str | None:

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from advancement.criteria.errors import AdvancementError
 from advancement.models import SignalRefresh
 from advancement.rights import Right
-from advancement.runs.refreshing import ask_for_refresh, refresh_state
+from advancement.runs.refreshing import ask_for_refresh, refresh_state, take_back_refresh
 from advancement.runs.waking import RUNS_CLUSTER, wake_up
 from advancement.views.access import allows
 
@@ -26,10 +26,22 @@ def signals(request: HttpRequest) -> HttpResponse:
         except AdvancementError as error:
             messages.error(request, str(error))
         return redirect("console:signals")
+    part = "HX-Request" in request.headers
     context = {
         "title": "Signals",
         "state": refresh_state(),
         "refreshes": SignalRefresh.objects.defer("totals").order_by("-id")[:_REFRESHES],
+        "swapped": part,
     }
-    part = "console/parts/refresh_state.html" if "HX-Request" in request.headers else "console/signals.html"
-    return render(request, part, context)
+    return render(request, f"console/{'parts/refresh_poll' if part else 'signals'}.html", context)
+
+
+@allows(POST=Right.START_RUNS)
+def take_back(request: HttpRequest) -> HttpResponse:
+    """Forget a wish that nobody works on."""
+    try:
+        take_back_refresh()
+        messages.success(request, "The refresh is taken back; the signals stay as they are.")
+    except AdvancementError as error:
+        messages.error(request, str(error))
+    return redirect("console:signals")

@@ -11,7 +11,19 @@ from django.utils.http import content_disposition_header
 
 from advancement.criteria.errors import AdvancementError
 from advancement.criteria.wording import isolated, quoted
-from advancement.importing.uploads import IMPORTERS, MAX_BYTES, confirm, drop, good_rows, pieces_of, receive
+from advancement.database.clock import database_now
+from advancement.importing.uploads import (
+    IMPORTERS,
+    MAX_BYTES,
+    OPEN,
+    confirm,
+    drop,
+    good_rows,
+    pieces_of,
+    receive,
+    start_again,
+    take_back,
+)
 from advancement.models.uploads import Upload, UploadContent, UploadKind, UploadStatus
 from advancement.rights import Right
 from advancement.runs.refreshing import events_wait
@@ -95,11 +107,13 @@ def _download(pieces: Iterable[bytes], name: str) -> StreamingHttpResponse:
 def upload(request: HttpRequest, upload_id: int) -> HttpResponse:
     """Show what an import of the file would do, or did."""
     found = _upload(upload_id)
-    working = found.status in {UploadStatus.CHECKING, UploadStatus.IMPORTING}
+    working, now = found.status in OPEN, database_now()
     context = {
         "title": found.name,
         "upload": found,
         "working": working,
+        "at_work": working and found.is_held(now),
+        "lost": working and found.is_lost(now),
         "fault": scheduler_fault() if working else None,
         "events_wait": events_wait(),
         "good": good_rows(found),
@@ -119,6 +133,32 @@ def confirm_upload(request: HttpRequest, upload_id: int) -> HttpResponse:
 def drop_upload(request: HttpRequest, upload_id: int) -> HttpResponse:
     """Delete a file that was not imported."""
     return _decided(request, upload_id, importing=False)
+
+
+@allows(POST=Right.IMPORT_DATA)
+def take_back_upload(request: HttpRequest, upload_id: int) -> HttpResponse:
+    """Let a file that nobody works on stand where it stood before."""
+    found = _upload(upload_id)
+    try:
+        stands = take_back(found.pk)
+        dropped = stands.status == UploadStatus.DROPPED
+        said = "is dropped" if dropped else "waits for your decision again"
+        messages.success(request, f"{isolated(found.name)} {said}; nothing of it was imported.")
+    except AdvancementError as error:
+        messages.error(request, str(error))
+    return redirect("console:upload", found.pk)
+
+
+@allows(POST=Right.IMPORT_DATA)
+def start_upload_again(request: HttpRequest, upload_id: int) -> HttpResponse:
+    """Let a file whose worker was lost be taken up now."""
+    found = _upload(upload_id)
+    try:
+        start_again(found.pk)
+        wake_up(RUNS_CLUSTER)
+    except AdvancementError as error:
+        messages.error(request, str(error))
+    return redirect("console:upload", found.pk)
 
 
 def _decided(request: HttpRequest, upload_id: int, *, importing: bool) -> HttpResponse:

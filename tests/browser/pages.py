@@ -224,6 +224,7 @@ EXCUSED = {
             *("console:expect", "console:check_ledger", "console:resend", "console:resend_one"),
             "console:try_channels",
             *("console:confirm_upload", "console:drop_upload", "console:load_example"),
+            *("console:take_back_upload", "console:start_upload_again", "console:take_back_refresh"),
             *("console:archive_lifecycle", "console:count_rules", "console:discard_draft"),
             *("console:restore_version", "console:resume_run", "console:strike", "console:strike_held"),
             *("console:override_sprout", "console:hold_sprout", "console:release_sprout"),

@@ -129,3 +129,17 @@ def test_an_unknown_sprout_has_no_badge_and_badges_can_be_switched_off(client: C
     settings.BADGES = False
     assert client.get(f"/badge/{sprout.pk}.json").status_code == 404
     assert client.get(f"/badge/{sprout.pk}.svg").status_code == 404
+
+
+def test_whoever_reads_json_is_answered_in_json_where_there_is_no_sprout(client: Client) -> None:
+    answer = client.get(f"/badge/{uuid4()}.json")
+    assert answer.status_code == 404
+    assert "There is no sprout" in answer.json()["error"]
+    assert answer["Access-Control-Allow-Origin"] == "*"
+
+
+def test_after_an_undo_the_badge_names_the_time_that_the_sprout_page_names() -> None:
+    sprout, run = _advanced()
+    _roll_back(undoes=_roll_back(run=run.pk).pk)
+    sprout.refresh_from_db()
+    assert _badge(sprout).advanced_at == sprout.tier_updated_at

@@ -134,3 +134,12 @@ def test_a_database_that_fails_is_told_apart_from_a_defect(
     assert page["Retry-After"] == "10"
     assert said in page.text
     assert "secret" not in page.text
+
+
+def test_a_refusal_is_one_line_of_the_log(viewer: Client, caplog: pytest.LogCaptureFixture) -> None:
+    viewer.get(reverse("console:imports"))
+    (record, *_) = [record for record in caplog.records if record.name == "django.request"]
+    handler = logging.getLogger("django").handlers[0]
+    assert handler.filter(record)
+    assert "Forbidden" in handler.format(record)
+    assert "Traceback" not in handler.format(record)

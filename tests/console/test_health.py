@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from django_q.conf import Conf
@@ -41,7 +42,7 @@ def test_it_asks_for_each_thing_once(django_assert_max_num_queries: Callable[[in
         make_message(key=f"run-{number}-failed", status="failed", failed_at=NOW, attempts=12)
         refreshed()
     client = operator()
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(21):
         _health(client)
 
 
@@ -59,9 +60,28 @@ def test_a_fault_of_the_ledger_is_shown_with_its_sentence() -> None:
     sprout = make_sprout(signals={"citations": 5})
     finished_run()
     type(sprout).objects.filter(pk=sprout.pk).update(tier="grove")
-    page = viewer().post(reverse("console:check_ledger"))
+    client = viewer()
+    page = client.post(reverse("console:check_ledger"))
     assert page.context["verification"].found
     assert str(sprout.pk) in page.text
+    later = _health(client)
+    assert str(sprout.pk) in later.text
+    assert "found 1 fault" in str({part.name: part.fault for part in later.context["parts"]}["Ledger"])
+    assert "found 1 fault" in " ".join(client.get(reverse("console:dashboard")).text.split())
+    type(sprout).objects.filter(pk=sprout.pk).update(tier="sapling")
+    call_command("verify_ledger")
+    assert {part.name: part.fault for part in _health(client).context["parts"]}["Ledger"] is None
+    assert "See the faults" not in client.get(reverse("console:dashboard")).text
+
+
+def test_a_head_that_was_refuted_stays_so_until_a_check_with_a_head_finds_it() -> None:
+    client = viewer()
+    with pytest.raises(CommandError):
+        call_command("verify_ledger", "--head", f"7:{'0' * 64}")
+    call_command("verify_ledger")
+    assert "There is no seal 7" in _health(client).text
+    call_command("verify_ledger", "--head", f"0:{'0' * 64}")
+    assert "There is no seal 7" not in _health(client).text
 
 
 def test_a_ledger_that_is_too_long_for_a_page_is_left_to_the_command(

@@ -12,9 +12,10 @@ from django.test import Client
 from django.urls import reverse
 
 from advancement.aggregation import refresh_signals
-from advancement.criteria.errors import AdvancementError
+from advancement.criteria.errors import AdvancementError, LeaseLost
 from advancement.database.clock import database_now
 from advancement.importing import uploads
+from advancement.leases import Held
 from advancement.models import LifecycleModel, Sprout, Upload, UploadPart, UsageEvent
 from tests.console.markup import markup
 from tests.console.people import operator, viewer
@@ -62,7 +63,7 @@ def _import(client: Client, content: str, **sent: str) -> dict[str, Any]:
 def test_a_file_is_checked_without_being_kept_and_imported_when_confirmed() -> None:
     client = operator()
     assert _send(client, GOOD).status_code == 302
-    assert "Checking every line of it" in _page(client)
+    assert "It waits to be checked" in _page(client)
     uploads.work_on_uploads()
     assert not Sprout.objects.exists()
     assert "It can be imported; nothing is kept yet" in _page(client)
@@ -192,13 +193,67 @@ def test_a_file_that_nobody_decides_about_is_dropped_after_a_week() -> None:
     assert not UploadPart.objects.exists()
 
 
-def test_a_file_whose_worker_died_is_taken_up_again() -> None:
-    _send(operator(), GOOD)
-    Upload.objects.update(worked_at=database_now())
+def _hold(until: timedelta) -> None:
+    """Let somebody work on the newest file, whose lease ends then from now."""
+    now = database_now()
+    Upload.objects.update(worked_at=now, lease_token=1, lease_expires_at=now + until)
+
+
+def test_a_file_that_somebody_works_on_is_left_alone_until_the_lease_is_over() -> None:
+    client = operator()
+    _send(client, GOOD)
+    _hold(timedelta(minutes=1))
+    assert "Checking every line of it, for" in _page(client)
+    assert "Take back" not in _page(client)
     assert not uploads.something_uploaded()
     assert uploads.work_on_uploads() == []
-    Upload.objects.update(worked_at=database_now() - timedelta(minutes=11))
+    _hold(-timedelta(seconds=1))
     assert uploads.something_uploaded()
+    assert "The worker that did this was lost" in _page(client)
+    uploads.work_on_uploads()
+    assert Upload.objects.get().status == "checked"
+
+
+def test_a_file_that_waits_to_be_checked_can_be_taken_back() -> None:
+    client = operator()
+    _send(client, GOOD)
+    assert "is dropped; nothing of it was imported" in _post(client, "take_back_upload").text
+    assert uploads.work_on_uploads() == []
+    assert not UploadPart.objects.exists()
+
+
+@pytest.mark.parametrize(("content", "stands"), [(GOOD, "checked"), (GOOD + BAD.splitlines()[1], "refused")])
+def test_an_import_that_waits_can_be_taken_back_and_decided_about_again(content: str, stands: str) -> None:
+    client = operator()
+    _send(client, content)
+    uploads.work_on_uploads()
+    _post_skipping(client)
+    _post(client, "take_back_upload")
+    assert Upload.objects.get().status == stands
+    assert uploads.work_on_uploads() == []
+    _post_skipping(client)
+    uploads.work_on_uploads()
+    assert Sprout.objects.count() == 1
+
+
+def test_what_somebody_works_on_cannot_be_taken_back() -> None:
+    client = operator()
+    _send(client, GOOD)
+    _hold(timedelta(minutes=1))
+    for name in ("take_back_upload", "start_upload_again"):
+        assert "does not wait to be worked on" in _post(client, name).text
+    assert Upload.objects.get().status == "checking"
+
+
+def test_one_whose_worker_was_lost_can_be_started_again_which_shuts_that_one_out() -> None:
+    client = operator()
+    _send(client, GOOD)
+    _hold(-timedelta(seconds=1))
+    former = Upload.objects.get()
+    _post(client, "start_upload_again")
+    with pytest.raises(LeaseLost), Held(former) as lease:
+        lease.write(status="refused")
+    assert "It waits to be checked" in _page(client)
     uploads.work_on_uploads()
     assert Upload.objects.get().status == "checked"
 

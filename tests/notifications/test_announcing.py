@@ -9,10 +9,10 @@ from django.db.models import F
 from pytest_django import Settings
 
 from advancement import tasks
+from advancement.leases import MOST_ATTEMPTS
 from advancement.models import AdvancementEvent, OutboxMessage, Run
 from advancement.notifications import outbox
 from advancement.notifications.outbox import announce
-from advancement.runs.lease import MOST_ATTEMPTS
 from advancement.runs.schedule import resume_abandoned
 from advancement.runs.summary import summarise
 from advancement.runs.work import work_on

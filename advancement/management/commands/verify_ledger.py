@@ -9,14 +9,15 @@ from rich.console import Console
 from rich.table import Table
 
 from advancement.ledger.findings import Check, counted
+from advancement.ledger.record import check_and_record
 from advancement.ledger.seals import START, Head
-from advancement.ledger.verify import Verification, verify_ledger
+from advancement.ledger.verify import Verification
 from advancement.management.base import ConsoleCommand
 from advancement.management.terminal import make_console
 
 
 class Command(ConsoleCommand):
-    """Check tiers, events, runs and seals; reads only."""
+    """Check tiers, events, runs and seals; writes what it found, for Health, and nothing else."""
 
     help = (
         "Prove that each sprout's tier is the fold of its events and that the audit trail is whole. "
@@ -36,7 +37,7 @@ class Command(ConsoleCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify, print what was found, and fail where anything was."""
         with self.progress("Verifying") as advance:
-            found = verify_ledger(options["head"], progress=advance)
+            found = check_and_record(options["head"], progress=advance)
         if options["json"]:
             self.print_json(_object(found))
         else:

@@ -1,0 +1,82 @@
+"""What the newest check of the ledger found: written by whoever checks, read by whoever asks how all is."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+import django.db
+from django.db import transaction
+
+from advancement.database.clock import database_now
+from advancement.ledger.findings import Check
+from advancement.ledger.seals import Head
+from advancement.ledger.verify import Verification, verify_ledger
+from advancement.models import LedgerCheck
+
+logger = logging.getLogger(__name__)
+
+# So many findings of each check are kept; all are counted.
+_KEPT: Final = 5
+_ONLY: Final = 1
+
+
+def check_and_record(
+    kept: Head | None = None,
+    *,
+    by: str = "",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    using: str = "default",
+) -> Verification:
+    """Make every check and keep what came of it, unless the database refuses to be written.
+
+    A head that was refuted stays so until a check with a head finds that one in the chain.
+    """
+    found = verify_ledger(kept, progress=progress, using=using)
+    try:
+        with transaction.atomic(using=using):
+            _record(found, by, using)
+    except django.db.Error as error:
+        logger.warning("What the check of the ledger found is not kept: %s", str(error).partition("\n")[0])
+    return found
+
+
+def last_check(*, using: str = "default") -> LedgerCheck | None:
+    """Return what the newest check found, or None before the first."""
+    return LedgerCheck.objects.using(using).first()
+
+
+def ledger_fault(check: LedgerCheck | None) -> str | None:
+    """Return a sentence when the newest check found faults."""
+    if check is None or not check.found:
+        return None
+    faults = "1 fault" if check.found == 1 else f"{check.found:,} faults"
+    return (
+        f"the check of {check.checked_at:%Y-%m-%d %H:%M} UTC found {faults}; "
+        "manage.py verify_ledger lists all of them"
+    )
+
+
+def _record(found: Verification, by: str, using: str) -> None:
+    records = LedgerCheck.objects.using(using)
+    refuted = found.kept_fault
+    if found.kept is None and (former := records.select_for_update().first()):
+        refuted = former.kept_fault
+    records.update_or_create(
+        pk=_ONLY,
+        defaults={
+            "checked_at": database_now(using),
+            "checked_by": by,
+            "found": sum(check.found for check in found.checks) + bool(refuted),
+            "faults": [_as_json(check) for check in found.checks if check.found],
+            "kept_fault": refuted,
+        },
+    )
+
+
+def _as_json(check: Check) -> dict[str, Any]:
+    return {
+        "title": check.title,
+        "checked": check.checked,
+        "found": check.found,
+        "findings": check.findings[:_KEPT],
+    }
