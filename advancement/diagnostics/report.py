@@ -27,6 +27,7 @@ from advancement.ledger.record import last_check, ledger_fault
 from advancement.ledger.seals import head_of_chain, unsealed_runs
 from advancement.models import Run, Schedule, SignalRefresh
 from advancement.notifications.outbox import outbox_state, recipients
+from advancement.runs.asked_for import asked_for_fault
 from advancement.runs.schedule import fault_of, next_slot
 
 _LAST_RUNS: Final = 10
@@ -133,6 +134,7 @@ def _schedule() -> Facts:
     yield "Active since", _time(schedule.activated_at if schedule else None)
     yield "Last look for work", _ago(schedule.ticked_at if schedule else None)
     yield "Says", fault_of(schedule, now) or "it looks for work every minute"
+    yield "Imports and refreshes", asked_for_fault() or "none waits for a worker"
     for cluster in clusters():
         done = _ago(cluster.last_done)
         yield (

@@ -43,9 +43,10 @@ _PENDING: Final = (*OPEN, UploadStatus.CHECKED, UploadStatus.REFUSED)
 
 def receive(kind: str, name: str, chunks: Iterable[bytes], *, by: str, using: str = "default") -> Upload:
     """Keep a file to be checked; raise AdvancementError when it is empty or too large."""
+    now = database_now(using)
     with transaction.atomic(using=using):
         upload = Upload.objects.using(using).create(
-            kind=kind, name=name[-255:], size=0, uploaded_by=by, uploaded_at=database_now(using)
+            kind=kind, name=name[-255:], size=0, uploaded_by=by, uploaded_at=now, waits_since=now
         )
         for number, data in enumerate(chunks):
             upload.size += len(data)
@@ -75,7 +76,11 @@ def confirm(upload_id: int, *, skip_bad_rows: bool = False, using: str = "defaul
         if not good_rows(upload):
             raise AdvancementError("There is no good row in this file; mend it and check it again.")
         waiting.update(
-            status=UploadStatus.IMPORTING, skip_bad_rows=skip_bad_rows, lease_expires_at=None, attempts=0
+            status=UploadStatus.IMPORTING,
+            skip_bad_rows=skip_bad_rows,
+            waits_since=ClockTimestamp(),
+            lease_expires_at=None,
+            attempts=0,
         )
 
 
@@ -126,7 +131,7 @@ def start_again(upload_id: int, *, using: str = "default") -> None:
     """
     with transaction.atomic(using=using):
         _waiting(upload_id, using)
-        hand_over(_row(upload_id, using), lease_expires_at=None, attempts=0)
+        hand_over(_row(upload_id, using), waits_since=ClockTimestamp(), lease_expires_at=None, attempts=0)
 
 
 def something_uploaded(*, using: str = "default") -> bool:

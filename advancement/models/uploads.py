@@ -34,6 +34,7 @@ class Upload(Leased):
     uploaded_by = models.CharField(max_length=150)
     uploaded_at = models.DateTimeField()
     status = models.CharField(max_length=9, choices=UploadStatus, default=UploadStatus.CHECKING)
+    waits_since = models.DateTimeField(null=True, help_text="When it was sent, confirmed or started again.")
     worked_at = models.DateTimeField(null=True, help_text="When somebody last took it up.")
     skip_bad_rows = models.BooleanField(
         db_default=False, help_text="Whether the good rows are imported without the bad ones."

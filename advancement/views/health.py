@@ -23,6 +23,7 @@ from advancement.models.outbox import OutboxStatus
 from advancement.notifications.outbox import OutboxState, outbox_state, recipients, try_again
 from advancement.notifications.send import send_test
 from advancement.rights import Right
+from advancement.runs.asked_for import asked_for_fault
 from advancement.runs.schedule import fault_of, next_slot
 from advancement.runs.waking import NOTIFICATIONS_CLUSTER, wake_up
 from advancement.views.access import allows
@@ -124,6 +125,9 @@ def _parts(
         f"All {count_triggers(connection)} triggers are in place: no event can be changed or deleted.",
     )
     yield Part("Ledger", ledger_fault(checked), _usual_ledger(checked))
+    yield Part(
+        "Imports and refreshes", asked_for_fault(), "Nothing that somebody asked for waits for a worker."
+    )
     yield Part("Notifications", outbox.fault, "Nothing is stuck in the outbox.")
     yield Part("Database", _database_fault(), "It answers, and its tables are as this version needs them.")
 
