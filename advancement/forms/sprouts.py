@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from advancement.forms.choices import Choice, with_chosen
+from advancement.forms.texts import WrittenField
 from advancement.models import Hold, LifecycleModel, Sprout, Tier
 from advancement.models.sprouts import SproutQuerySet, titled
 
@@ -92,7 +93,7 @@ def _uuid(text: str) -> UUID | None:
 class ReasonForm(forms.Form):
     """A reason, which everything that a person does to a sprout needs."""
 
-    reason = forms.CharField(
+    reason = WrittenField(
         max_length=2_000, error_messages={"required": "Say why: the reason is kept with what you do."}
     )
 
