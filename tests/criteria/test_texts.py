@@ -2,7 +2,7 @@
 
 import pytest
 
-from advancement.criteria.texts import as_read, written
+from advancement.criteria.texts import as_read, is_emoji, written
 
 UNSEEN = [
     "",
@@ -41,3 +41,53 @@ def test_names_that_read_alike_are_alike(name: str) -> None:
 
 def test_names_that_read_differently_differ() -> None:
     assert len({as_read(name) for name in ("Recipes", "Recipe s", "Récipes", "🌱", "🌲")}) == 5
+
+
+@pytest.mark.parametrize(
+    "emoji",
+    [
+        *(
+            "🌱",
+            "🏛️",
+            "✏️",
+            "❤️",
+            "☘",
+            "👩🏽\u200d🚀",
+            "👨\u200d👩\u200d👧\u200d👦",
+            "🇳🇱",
+            "1️⃣",
+            "‼️",
+            "\U0001fae9",
+        ),
+        "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+    ],
+)
+def test_one_emoji_is_one_however_many_characters_it_has(emoji: str) -> None:
+    assert is_emoji(emoji)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            "a",
+            "abc",
+            "1",
+            "日",
+            "🌱🌱",
+            "🌱a",
+            "🌱 ",
+            " ",
+            "#",
+            "-",
+            "\u200d",
+            "\ufe0f",
+            "🌱\u200d",
+            "🇳",
+        ),
+        *("🌱" * 17, "\u0301", "e\u0301"),
+    ],
+)
+def test_letters_digits_and_several_are_no_emoji(text: str) -> None:
+    assert not is_emoji(text)
