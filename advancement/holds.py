@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Count, F, QuerySet
 
 from advancement.criteria.errors import AdvancementError
+from advancement.criteria.texts import written
 from advancement.criteria.wording import join_words
 from advancement.database.clock import database_now
 from advancement.models import Hold, RuleVersion, Sprout
@@ -30,7 +31,7 @@ def set_holds(
     All of them or none. Raise AdvancementError without a reason, for a date that has passed, or naming the
     sprouts that do not exist.
     """
-    if not reason.strip():
+    if not written(reason):
         raise AdvancementError("A hold needs a reason; say why automation may not move these sprouts.")
     now = database_now(using)
     if until is not None and until <= now:
@@ -41,7 +42,7 @@ def set_holds(
         return Hold.objects.using(using).bulk_create(
             Hold(
                 sprout_id=sprout_id,
-                reason=reason.strip(),
+                reason=written(reason),
                 until=until,
                 rule_id=until_newer_than.rule_id if until_newer_than else None,
                 rule_version=until_newer_than.number if until_newer_than else None,
@@ -62,14 +63,14 @@ def release_holds(sprout_ids: Sequence[UUID], *, reason: str, by: str, using: st
 
     Raise AdvancementError without a reason, or naming the sprouts that do not exist.
     """
-    if not reason.strip():
+    if not written(reason):
         raise AdvancementError("A release needs a reason; say why automation may move these sprouts again.")
     wanted = list(dict.fromkeys(sprout_ids))
     with transaction.atomic(using=using):
         # Their rows first, so that nobody sets or releases a hold in between.
         _lock(wanted, using)
         holds = Hold.objects.using(using).in_force(database_now(using)).filter(sprout__in=wanted)
-        return _release(holds, by=by, reason=reason.strip(), using=using)
+        return _release(holds, by=by, reason=written(reason), using=using)
 
 
 def release_hold(hold: Hold, *, by: str, reason: str = "", using: str = "default") -> None:

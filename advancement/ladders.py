@@ -9,9 +9,13 @@ from typing import Final
 from django.db import transaction
 
 from advancement.criteria.errors import AdvancementError
+from advancement.criteria.texts import as_read
 from advancement.criteria.wording import join_words, quoted
+from advancement.database.locks import lock_models
 from advancement.models import LifecycleModel, Sprout, Tier
 from advancement.rulebook.reading import active_versions
+
+MOST_TIERS: Final = 50
 
 
 @dataclass(frozen=True)
@@ -59,24 +63,6 @@ EXAMPLES: Final = (
 )
 
 
-def load_ladder(slug: str, *, using: str = "default") -> LifecycleModel:
-    """Add one of the examples with its tiers; raise AdvancementError when it is unknown or there already."""
-    ladder = next((ladder for ladder in EXAMPLES if ladder.slug == slug), None)
-    if ladder is None:
-        raise AdvancementError(f"There is no example {quoted(slug)}.")
-    with transaction.atomic(using=using):
-        model, added = LifecycleModel.objects.using(using).get_or_create(
-            slug=ladder.slug, defaults={"label": ladder.label}
-        )
-        if not added:
-            raise AdvancementError(f"The lifecycle model {quoted(slug)} is there already.")
-        Tier.objects.using(using).bulk_create(
-            Tier(lifecycle_model=model, slug=tier, label=label, emoji=emoji, position=position)
-            for position, (tier, label, emoji) in enumerate(ladder.tiers)
-        )
-    return model
-
-
 @dataclass(frozen=True)
 class Rung:
     """A tier of a ladder that is to be saved; `there` when the model has it already."""
@@ -87,18 +73,63 @@ class Rung:
     there: bool = False
 
 
+def load_ladder(slug: str, *, using: str = "default") -> LifecycleModel:
+    """Add one of the examples with its tiers; raise AdvancementError when it is unknown or there already."""
+    ladder = next((ladder for ladder in EXAMPLES if ladder.slug == slug), None)
+    if ladder is None:
+        raise AdvancementError(f"There is no example {quoted(slug)}.")
+    return add_ladder(ladder.slug, ladder.label, [Rung(*tier) for tier in ladder.tiers], using=using)
+
+
 class LadderChanged(AdvancementError):
     """Somebody else changed this lifecycle model meanwhile; look at it as it is now, then change it again."""
 
 
-def add_ladder(slug: str, label: str, rungs: Sequence[Rung]) -> LifecycleModel:
-    """Add a lifecycle model with its tiers; raise AdvancementError when there is one of that slug."""
-    with transaction.atomic():
-        model, added = LifecycleModel.objects.get_or_create(slug=slug, defaults={"label": label})
-        if not added:
-            raise AdvancementError(f"The lifecycle model {quoted(slug)} is there already.")
-        _place(model, {}, rungs)
+class Taken(AdvancementError):
+    """Another lifecycle model has this slug or this label; `field` says which of them."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+def add_ladder(slug: str, label: str, rungs: Sequence[Rung], *, using: str = "default") -> LifecycleModel:
+    """Add a lifecycle model with its tiers; raise Taken when there is one of that slug or label."""
+    models = LifecycleModel.objects.using(using)
+    with transaction.atomic(using=using):
+        lock_models(using)
+        if models.filter(pk=slug).exists():
+            raise Taken("slug", f"The lifecycle model {quoted(slug)} is there already; choose another slug.")
+        check_label(label, using=using)
+        _check_height(rungs, 0)
+        model = models.create(slug=slug, label=label)
+        _place(model, {}, rungs, using)
     return model
+
+
+def check_label(label: str, *, but: str = "", using: str = "default") -> None:
+    """Raise Taken when people could not tell a label from that of a model other than `but`.
+
+    Within a transaction: until it ends, nobody else names a model.
+    """
+    lock_models(using)
+    others = dict(LifecycleModel.objects.using(using).exclude(pk=but).values_list("pk", "label"))
+    for slug, other in others.items():
+        if as_read(other) == as_read(label):
+            raise Taken(
+                "label",
+                f"The lifecycle model {quoted(slug)} is called {quoted(other)}; choose another label.",
+            )
+
+
+def _check_height(rungs: Sequence[Rung], before: int) -> None:
+    if len(rungs) > (most := max(MOST_TIERS, before)):
+        raise AdvancementError(too_high(len(rungs), most))
+
+
+def too_high(tiers: int, most: int) -> str:
+    """Say that a ladder has too many tiers."""
+    return f"A ladder has {most} tiers at most, and this one {tiers}: leave some out."
 
 
 def as_seen(label: str, tiers: Iterable[Tier]) -> str:
@@ -111,10 +142,12 @@ def change_ladder(slug: str, label: str, rungs: Sequence[Rung], *, seen: str) ->
     """Give a lifecycle model this label and these tiers, in this order; those that are missing are deleted.
 
     `seen` is that of `as_seen` when whoever changes them looked. Raise LadderChanged when it is another by
-    now, AdvancementError when a tier that is in use would be deleted or a rule would lead
-    backward.
+    now, Taken when another model has a label that is new here, AdvancementError when a tier that is in use
+    would be deleted, a rule would lead backward, or there would be too many tiers. Names and numbers of
+    tiers that an older ladder has already may stay.
     """
     with transaction.atomic():
+        lock_models()
         model = LifecycleModel.objects.select_for_update().get(pk=slug)
         # Locked, so that what is found out stays true: an import locks the tiers that it fills.
         there = {
@@ -123,6 +156,9 @@ def change_ladder(slug: str, label: str, rungs: Sequence[Rung], *, seen: str) ->
         }
         if as_seen(model.label, there.values()) != seen:
             raise LadderChanged
+        if label != model.label:
+            check_label(label, but=slug)
+        _check_height(rungs, len(there))
         missing = [tier for key, tier in there.items() if key not in {rung.slug for rung in rungs}]
         if uses := [sentence for tier in missing for sentence in uses_of_tier(tier)]:
             raise AdvancementError(" ".join(uses))
@@ -132,23 +168,24 @@ def change_ladder(slug: str, label: str, rungs: Sequence[Rung], *, seen: str) ->
         Tier.objects.filter(pk__in=[tier.pk for tier in missing]).delete()
         model.label = label
         model.save(update_fields=["label"])
-        _place(model, there, rungs)
+        _place(model, there, rungs, "default")
     return model
 
 
-def _place(model: LifecycleModel, there: Mapping[str, Tier], rungs: Sequence[Rung]) -> None:
+def _place(model: LifecycleModel, there: Mapping[str, Tier], rungs: Sequence[Rung], using: str) -> None:
     """Save the tiers of a model in this order."""
+    tiers = Tier.objects.using(using)
     kept = [there[rung.slug] for rung in rungs if rung.slug in there]
     # A position has one tier at each moment: the kept ones first go behind all others.
     behind = max([len(rungs), *(tier.position + 1 for tier in there.values())])
     for offset, tier in enumerate(kept):
-        Tier.objects.filter(pk=tier.pk).update(position=behind + offset)
+        tiers.filter(pk=tier.pk).update(position=behind + offset)
     for position, rung in enumerate(rungs):
         values = {"label": rung.label, "emoji": rung.emoji, "position": position}
         if rung.slug in there:
-            Tier.objects.filter(pk=there[rung.slug].pk).update(**values)
+            tiers.filter(pk=there[rung.slug].pk).update(**values)
         else:
-            Tier.objects.create(lifecycle_model=model, slug=rung.slug, **values)
+            tiers.create(lifecycle_model=model, slug=rung.slug, **values)
 
 
 def uses_of_tier(tier: Tier) -> Iterator[str]:

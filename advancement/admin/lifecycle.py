@@ -10,13 +10,16 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from advancement.admin.records import EditedAdmin
-from advancement.ladders import turned_rules, turned_words, uses_of_tier
+from advancement.criteria.texts import written
+from advancement.forms.ladders import emoji_fault, label_fault
+from advancement.ladders import Taken, check_label, turned_rules, turned_words, uses_of_tier
 from advancement.models import LifecycleModel, Sprout, Tier
 
 if TYPE_CHECKING:
     TierModelForm = forms.ModelForm[Tier]
+    LifecycleModelModelForm = forms.ModelForm[LifecycleModel]
 else:
-    TierModelForm = forms.ModelForm
+    TierModelForm = LifecycleModelModelForm = forms.ModelForm
 
 
 class InUse:
@@ -37,10 +40,27 @@ class InUse:
         return found  # type: ignore[no-any-return]
 
 
+class LifecycleModelForm(LifecycleModelModelForm):
+    """A lifecycle model; people can tell its label from those of others."""
+
+    def clean_label(self) -> str:
+        """Refuse a label that shows nothing, or that another model has."""
+        label = written(self.cleaned_data["label"])
+        if fault := label_fault(label, "The model"):
+            raise ValidationError(fault)
+        if label != self.initial.get("label"):
+            try:
+                check_label(label, but=self.instance.pk)
+            except Taken as taken:
+                raise ValidationError(str(taken)) from None
+        return label
+
+
 @admin.register(LifecycleModel)
 class LifecycleModelAdmin(InUse, EditedAdmin):
     """Lifecycle models; the slug is chosen once, and one in use cannot be deleted."""
 
+    form = LifecycleModelForm
     list_display = ["slug", "label", "created_at", "archived_at"]
     search_fields = ["slug", "label"]
     fields = ["slug", "label", "archived_at"]
@@ -56,6 +76,20 @@ class LifecycleModelAdmin(InUse, EditedAdmin):
 
 class TierForm(TierModelForm):
     """A tier; it may not be put where an enabled rule would lead backward."""
+
+    def clean_label(self) -> str:
+        """Refuse a label that shows nothing."""
+        label = written(self.cleaned_data["label"])
+        if fault := label_fault(label, "A tier"):
+            raise ValidationError(fault)
+        return label
+
+    def clean_emoji(self) -> str:
+        """Refuse what is no emoji; what it has already may stay."""
+        emoji = written(self.cleaned_data["emoji"])
+        if emoji != self.initial.get("emoji") and (fault := emoji_fault(emoji)):
+            raise ValidationError(fault)
+        return emoji
 
     def clean_position(self) -> int:
         """Refuse a position that turns an enabled rule around, and name those rules."""

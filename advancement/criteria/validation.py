@@ -11,6 +11,7 @@ from advancement.criteria.rules import CriterionDefinition, Lifecycles, Logic, O
 from advancement.criteria.sentences import criterion_sentence, signal_words
 from advancement.criteria.signals import SIGNALS, Period, Signal
 from advancement.criteria.slugs import MAX_SLUG_LENGTH, SLUG_WORDS, is_slug
+from advancement.criteria.texts import written
 from advancement.criteria.wording import advice, format_number, quoted, storage_obstacle
 
 MAX_TITLE_LENGTH: Final = 200
@@ -85,7 +86,7 @@ def _check_texts(rule: RuleDefinition) -> Iterator[Problem]:
     if rule.slug in RESERVED_SLUGS:
         message = "its id is the address of a page of the console; choose another."
         yield _problem("reserved-slug", rule, message, "slug")
-    if not rule.title.strip():
+    if not written(rule.title):
         yield _problem("no-title", rule, "it has no title; give it one.", "title")
     elif len(rule.title) > MAX_TITLE_LENGTH:
         message = f"its title has more than {MAX_TITLE_LENGTH} characters; shorten it."

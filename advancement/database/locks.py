@@ -7,6 +7,7 @@ from django.db import Error, connections
 _SIGNALS: Final = 727446001
 _SEALS: Final = 727446002
 _PREVIEWS: Final = 727446003
+_MODELS: Final = 727446004
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
@@ -31,6 +32,11 @@ def lock_seals(using: str = "default") -> None:
 def lock_previews(using: str = "default") -> None:
     """Wait until no other transaction builds a cache for previews and keep others out until this one ends."""
     _lock(_PREVIEWS, using)
+
+
+def lock_models(using: str = "default") -> None:
+    """Wait until no other transaction names a lifecycle model and keep others out until this one ends."""
+    _lock(_MODELS, using)
 
 
 def _lock(key: int, using: str) -> None:

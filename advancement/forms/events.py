@@ -8,15 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from advancement.models import AdvancementEvent
-from advancement.models.events import AdvancementEventType
-
-_TYPES = [
-    ("", "All"),
-    (AdvancementEventType.AUTO_ADVANCEMENT, "Advanced by a rule"),
-    (AdvancementEventType.MANUAL_OVERRIDE, "Set by hand"),
-    (AdvancementEventType.BULK_ROLLBACK, "Rolled back or put back"),
-]
-
+from advancement.models.events import EventKind
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
 
@@ -28,7 +20,7 @@ class EventFilter(forms.Form):
     run = forms.IntegerField(
         required=False, min_value=1, max_value=2**62, error_messages={"invalid": "Run is a number."}
     )
-    type = forms.ChoiceField(required=False, choices=_TYPES)
+    type = forms.ChoiceField(required=False, choices=[("", "All"), *EventKind.choices])
     operator = forms.CharField(required=False, max_length=150)
     sprout = forms.UUIDField(
         required=False, error_messages={"invalid": "Sprout is an id, as in its address."}
@@ -65,13 +57,14 @@ class EventFilter(forms.Form):
         columns = {
             "rule": "rule_id",
             "run": "run_id",
-            "type": "event_type",
             "operator": "operator_id",
             "sprout": "sprout_id",
         }
         for name, column in columns.items():
             if asked.get(name):
                 events = events.filter(**{column: asked[name]})
+        if asked.get("type"):
+            events = events.filter(EventKind(asked["type"]).condition)
         if asked.get("since"):
             events = events.filter(timestamp__gte=_midnight(asked["since"]))
         if asked.get("until"):

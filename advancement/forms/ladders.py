@@ -1,7 +1,7 @@
 """The form of a lifecycle model with its ladder: what was typed, what is wrong with it, its buttons."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -9,14 +9,14 @@ from django.http import QueryDict
 from django.utils.text import slugify
 
 from advancement.criteria.slugs import MAX_SLUG_LENGTH, SLUG_WORDS, is_slug
-from advancement.ladders import Rung, as_seen
+from advancement.criteria.texts import is_emoji, written
+from advancement.criteria.wording import quoted
+from advancement.ladders import MOST_TIERS, Rung, as_seen, too_high
 from advancement.models import LifecycleModel, Tier
 
 LEAST_TIERS: Final = 2
-MOST_TIERS: Final = 50
 _BLANK_ROWS: Final = 3
 _LONGEST_LABEL: Final = 200
-_LONGEST_EMOJI: Final = 16
 _ROW_STEP: Final = re.compile(r"(remove|up|down)-(\d{1,3})", re.ASCII)
 
 
@@ -48,6 +48,16 @@ class LadderEntry:
     known: tuple[str, ...] = ()
     seen: str = ""
 
+    @property
+    def most(self) -> int:
+        """How many tiers it may have: one that was made otherwise with more of them keeps them."""
+        return max(MOST_TIERS, len(self.known))
+
+    @property
+    def full(self) -> bool:
+        """Whether no tier can be added."""
+        return len(self.tiers) >= self.most
+
 
 @dataclass(frozen=True)
 class Faults:
@@ -74,7 +84,7 @@ def ladder_of(model: LifecycleModel, tiers: Sequence[Tier]) -> LadderEntry:
 
 def read_ladder(data: QueryDict) -> LadderEntry:
     """Return what was sent."""
-    known = tuple(_texts(data, "known"))[:MOST_TIERS]
+    known = tuple(_texts(data, "known"))
     columns = (_texts(data, name) for name in ("emoji", "tier_label", "tier_slug", "there"))
     rows = [
         TierEntry(emoji, label, slug, there=there == "1" and slug in known)
@@ -83,21 +93,21 @@ def read_ladder(data: QueryDict) -> LadderEntry:
     return LadderEntry(
         slug="".join(_texts(data, "slug")[:1]),
         label="".join(_texts(data, "label")[:1]),
-        tiers=tuple(rows[:MOST_TIERS]),
+        tiers=tuple(rows),
         known=known,
         seen="".join(_texts(data, "seen")[:1]),
     )
 
 
 def _texts(data: QueryDict, name: str) -> list[str]:
-    return [text.replace("\0", "").strip() for text in data.getlist(name)]
+    return [written(text.replace("\0", "")) for text in data.getlist(name)]
 
 
 def after_step(entry: LadderEntry, action: str) -> tuple[LadderEntry, str] | None:
     """Return the form after one of its buttons, and the id of what is next; None for any other action."""
     rows = list(entry.tiers)
     if action == "add":
-        rows = [*rows, TierEntry()][:MOST_TIERS]
+        rows += [] if entry.full else [TierEntry()]
         return replace(entry, tiers=tuple(rows)), f"tier-{len(rows) - 1}-emoji"
     match = _ROW_STEP.fullmatch(action)
     if match is None:
@@ -128,35 +138,43 @@ def _slug_of(label: str) -> str:
     return slugify(label)[:MAX_SLUG_LENGTH].strip("-_")
 
 
-def faults_of(entry: LadderEntry) -> Faults:
-    """Return what is wrong with a form that was filled in."""
+def faults_of(entry: LadderEntry, emojis: Container[str] = ()) -> Faults:
+    """Return what is wrong with a form that was filled in; `emojis` are those that the tiers have already."""
     fields, rows = {}, {}
-    if fault := _label_fault(entry.label, "The model"):
+    if fault := label_fault(entry.label, "The model"):
         fields["label"] = fault
     if fault := _slug_fault(entry.slug, entry.label):
         fields["slug"] = fault
     for number, row in enumerate(entry.tiers):
         earlier = {other.slug for other in entry.tiers[:number]}
-        if fault := _row_fault(row, earlier):
+        if fault := _row_fault(row, earlier, emojis):
             rows[number] = fault
     if len(entry.tiers) < LEAST_TIERS:
         fields["tiers"] = "A ladder has two tiers at least: sprouts climb from one to the next."
+    if len(entry.tiers) > entry.most:
+        fields["tiers"] = too_high(len(entry.tiers), entry.most)
     return Faults(fields, rows)
 
 
-def _row_fault(row: TierEntry, earlier: set[str]) -> str:
-    if fault := _label_fault(row.label, "A tier"):
+def _row_fault(row: TierEntry, earlier: set[str], emojis: Container[str]) -> str:
+    if fault := label_fault(row.label, "A tier"):
         return fault
     if fault := _slug_fault(row.slug, row.label):
         return fault
     if row.slug in earlier:
         return f"A tier before this one has the slug {row.slug} as well."
-    if len(row.emoji) > _LONGEST_EMOJI:
-        return "One emoji is enough."
-    return ""
+    return "" if row.there and row.emoji in emojis else emoji_fault(row.emoji)
 
 
-def _label_fault(label: str, what: str) -> str:
+def emoji_fault(emoji: str) -> str:
+    """Say what is wrong with the emoji of a tier; "" when nothing is, as when there is none."""
+    if not emoji or is_emoji(emoji):
+        return ""
+    return f"{quoted(emoji)} is not one emoji. Choose one, as in 🌱, or leave it empty."
+
+
+def label_fault(label: str, what: str) -> str:
+    """Say what is wrong with the label of a model or a tier; "" when nothing is."""
     if not label:
         return f"{what} needs a label, which is what people read."
     return "" if len(label) <= _LONGEST_LABEL else f"A label has {_LONGEST_LABEL} characters at most."

@@ -7,7 +7,10 @@ from uuid import UUID
 from django import forms
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
+from django.utils.functional import cached_property
 
+from advancement.forms.choices import Choice, with_chosen
+from advancement.forms.texts import WrittenField
 from advancement.models import Hold, LifecycleModel, Sprout, Tier
 from advancement.models.sprouts import SproutQuerySet, titled
 
@@ -24,16 +27,38 @@ class SproutFilter(forms.Form):
     tier = forms.CharField(required=False, max_length=100)
     held = forms.BooleanField(required=False)
 
-    @property
-    def models(self) -> list[LifecycleModel]:
-        """The lifecycle models to choose from."""
-        return list(LifecycleModel.objects.order_by("label"))
+    @cached_property
+    def models(self) -> tuple[Choice, ...]:
+        """The lifecycle models to choose from; one that there is not is among them when it was asked for."""
+        models = LifecycleModel.objects.order_by("label").values_list("slug", "label")
+        return with_chosen(models, self._asked("model"), "unknown")
+
+    @cached_property
+    def tiers(self) -> tuple[Choice, ...]:
+        """The tiers to choose from: those of the chosen model, else of all of them, each slug once."""
+        fault = "not in this model" if self._asked("model") else "unknown"
+        return with_chosen(self._tiers, self._asked("tier"), fault)
 
     @property
-    def tiers(self) -> list[Tier]:
-        """The tiers to choose from, each slug once."""
+    def tier_missing(self) -> bool:
+        """Whether the model that was asked for, or every model, lacks the tier that was asked for."""
+        tier = self._asked("tier")
+        return bool(tier) and tier not in {slug for slug, _ in self._tiers}
+
+    @property
+    def model_label(self) -> str:
+        """The name of the model that was asked for, "" without one."""
+        return dict(self.models).get(self._asked("model"), "")
+
+    @cached_property
+    def _tiers(self) -> list[Choice]:
         tiers = Tier.objects.order_by("lifecycle_model", "position")
-        return list({tier.slug: tier for tier in reversed(tiers)}.values())[::-1]
+        if model := self._asked("model"):
+            tiers = tiers.filter(lifecycle_model=model)
+        return list({tier.slug: (tier.slug, str(tier)) for tier in reversed(tiers)}.values())[::-1]
+
+    def _asked(self, name: str) -> str:
+        return str(self.data.get(name) or "").strip()
 
     @property
     def active(self) -> bool:
@@ -68,7 +93,7 @@ def _uuid(text: str) -> UUID | None:
 class ReasonForm(forms.Form):
     """A reason, which everything that a person does to a sprout needs."""
 
-    reason = forms.CharField(
+    reason = WrittenField(
         max_length=2_000, error_messages={"required": "Say why: the reason is kept with what you do."}
     )
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from advancement.criteria.signals import MAX_COUNT
+from advancement.criteria.texts import written
 from advancement.criteria.wording import advice, quoted, storage_obstacle
 from advancement.importing.outcome import BadRow
 
@@ -44,6 +45,8 @@ def text(value: object, name: str, longest: int | None = None) -> str:
     # Printable text, nearly all there is, can be stored; looking closer takes a hundred times as long.
     if not value.isprintable() and (obstacle := storage_obstacle(value)):
         raise BadRow(f"{name} contains {obstacle}; remove it")
+    if not written(value):
+        raise BadRow(f"{name} has nothing that can be seen; write text")
     if longest is not None and len(value) > longest:
         raise BadRow(f"{name} has {len(value):,} characters; at most {longest} are kept, shorten it")
     return value

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from django.utils.dateparse import parse_datetime
 
+from advancement.criteria.texts import written
+
 # Within these, no window and no time zone leads out of the calendar.
 _FIRST_YEAR: Final = 1900
 _LAST_YEAR: Final = 9998
@@ -66,6 +68,6 @@ def days(text: str) -> timedelta:
 
 def reason(text: str) -> str:
     """Parse a reason: anything that is not blank."""
-    if not text.strip():
-        raise ArgumentTypeError("it is empty; say why, in words for whoever reads it later.")
+    if not written(text):
+        raise ArgumentTypeError("nothing of it can be read; say why, in words for whoever reads it later.")
     return text

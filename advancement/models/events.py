@@ -13,6 +13,25 @@ class AdvancementEventType(models.TextChoices):
     BULK_ROLLBACK = "bulk-rollback"
 
 
+class EventKind(models.TextChoices):
+    """What an event is to people: its type, and apart from it the undo of a rollback."""
+
+    AUTOMATIC = "auto-advancement", "Automatic"
+    OVERRIDE = "manual-override", "Override"
+    ROLLBACK = "bulk-rollback", "Rollback"
+    UNDO = "undo", "Undo of a rollback"
+
+    @property
+    def condition(self) -> models.Q:
+        """What tells the events of this kind: those of an undo name the rule that they stand for again."""
+        match self:
+            case EventKind.ROLLBACK:
+                return models.Q(event_type=AdvancementEventType.BULK_ROLLBACK, rule_id__isnull=True)
+            case EventKind.UNDO:
+                return models.Q(event_type=AdvancementEventType.BULK_ROLLBACK, rule_id__isnull=False)
+        return models.Q(event_type=self.value)
+
+
 class AdvancementEvent(models.Model):
     """A fact: this sprout moved from a tier to another, then, for this reason, on these figures.
 
@@ -89,6 +108,13 @@ class AdvancementEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sprout_title}: {self.from_tier} → {self.to_tier}"
+
+    @property
+    def kind(self) -> EventKind:
+        """What it is to people; the same as `EventKind.condition` says."""
+        if self.event_type == AdvancementEventType.BULK_ROLLBACK and self.rule_id is not None:
+            return EventKind.UNDO
+        return EventKind(self.event_type)
 
 
 class DailyCount(models.Model):

@@ -10,6 +10,7 @@ from django.db import OperationalError, connections, transaction
 from django.db.models import F, Q, QuerySet
 
 from advancement.criteria.errors import AdvancementError
+from advancement.criteria.texts import written
 from advancement.criteria.wording import join_words
 from advancement.database.clock import ClockTimestamp, database_now
 from advancement.database.limits import limit_idling, limit_waiting
@@ -99,7 +100,7 @@ def approve(
         run = Run.objects.using(using).get(pk=run_id)
         _drop_struck(run, by, using)
         run.refresh_from_db(using=using)
-        note(run_id, f"{by} approved it{_less_struck(run)}: {reason.strip()}", using=using)
+        note(run_id, f"{by} approved it{_less_struck(run)}: {written(reason)}", using=using)
 
 
 def cancel(run_id: int, *, by: str, using: str = "default") -> None:
@@ -169,7 +170,7 @@ def discard(run_id: int, *, by: str, reason: str, using: str = "default") -> Non
     with transaction.atomic(using=using):
         limit_idling(using)
         _decide(run_id, RunStatus.DISCARDED, by, reason, using)
-        note(run_id, f"{by} discarded it: {reason.strip()}", using=using)
+        note(run_id, f"{by} discarded it: {written(reason)}", using=using)
     seal_ended_runs(using=using)
 
 
@@ -192,7 +193,7 @@ def confirm_rollback(
     left of it, when the run is not such a plan any more, for a hold that would have ended already, or for
     an undo that is to hold sprouts or disable rules; ReviewChanged when the review went on since.
     """
-    if not reason.strip():
+    if not written(reason):
         raise AdvancementError("A rollback needs a reason; say why these sprouts are to move back.")
     with transaction.atomic(using=using):
         limit_idling(using)
@@ -208,10 +209,10 @@ def confirm_rollback(
         Run.objects.using(using).filter(pk=run_id).update(
             status=RunStatus.APPROVED,
             dry_run=False,
-            reason=reason.strip(),
+            reason=written(reason),
             decided_by=by,
             decided_at=now,
-            decision_reason=reason.strip(),
+            decision_reason=written(reason),
             hold=hold,
             hold_until=hold_until if hold else None,
             disable_rules=disable_rules,
@@ -221,7 +222,7 @@ def confirm_rollback(
         _drop_struck(run, by, using)
         run.refresh_from_db(using=using)
         what = "undo" if run.undoes_id else "rollback"
-        note(run_id, f"{by} confirmed the {what}{_less_struck(run)}: {reason.strip()}", using=using)
+        note(run_id, f"{by} confirmed the {what}{_less_struck(run)}: {written(reason)}", using=using)
     wake_up(RUNS_CLUSTER)
 
 
@@ -241,7 +242,7 @@ def _check_confirmable(run: Run, digest: str) -> None:
 
 
 def _decide(run_id: int, status: RunStatus, by: str, reason: str, using: str) -> None:
-    if not reason.strip():
+    if not written(reason):
         raise AdvancementError("A decision needs a reason; say why the run may go on or not.")
     now = database_now(using)
     runs = Run.objects.using(using).filter(pk=run_id)
@@ -250,7 +251,7 @@ def _decide(run_id: int, status: RunStatus, by: str, reason: str, using: str) ->
         status=status,
         decided_by=by,
         decided_at=now,
-        decision_reason=reason.strip(),
+        decision_reason=written(reason),
         finished_at=now if status == RunStatus.DISCARDED else None,
         retry_at=None,
     )

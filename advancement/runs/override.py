@@ -7,6 +7,7 @@ from django.db import transaction
 
 from advancement.apply import Applier
 from advancement.criteria.errors import AdvancementError
+from advancement.criteria.texts import written
 from advancement.criteria.wording import advice, quoted
 from advancement.database.clock import database_now
 from advancement.evaluation.plan import publish_plan
@@ -34,7 +35,7 @@ def override_tier(
     does not wait for other runs. Raise AdvancementError without a reason, for an unknown sprout or tier, for
     the tier that it is in, when it changed at this very moment, or when the audit trail is not protected.
     """
-    if not reason.strip():
+    if not written(reason):
         raise AdvancementError("An override needs a reason; say why this sprout is to change its tier.")
     if hold and hold_until is not None and hold_until <= database_now(using):
         raise AdvancementError(f"The hold would end at {hold_until:%Y-%m-%d %H:%M} UTC, which has passed.")
@@ -47,7 +48,7 @@ def override_tier(
                 trigger=trigger,
                 batch_size=1,
                 requested_by=by,
-                reason=reason.strip(),
+                reason=written(reason),
                 hold=hold,
                 hold_until=hold_until,
             ),

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import IntegrityError, connections, transaction
 
 from advancement.criteria.errors import AdvancementError
+from advancement.criteria.texts import written
 from advancement.criteria.wording import advice, quoted
 from advancement.database.clock import database_now
 from advancement.database.limits import limit_idling
@@ -118,7 +119,7 @@ def start_rollback(
         dry_run=request.dry_run,
         batch_size=max(settings.ADVANCEMENT_BATCH_SIZE, _LEAST_ROLLBACK_BATCH),
         requested_by=request.requested_by,
-        reason=request.reason.strip(),
+        reason=written(request.reason),
         scope_rule_id=request.rule,
         scope_run_id=request.run,
         scope_sprout_id=request.sprout,
@@ -135,7 +136,7 @@ def start_rollback(
 
 
 def _check_rollback(request: RollbackRequest, using: str) -> None:
-    if not request.dry_run and not request.reason.strip():
+    if not request.dry_run and not written(request.reason):
         raise AdvancementError("A rollback needs a reason; say why these sprouts are to move back.")
     rules = AdvancementRule.objects.using(using)
     if request.rule and not rules.filter(pk=request.rule).exists():

@@ -18,7 +18,7 @@ from advancement.criteria.sentences import SYMBOLS, gap_words, period_words, sig
 from advancement.criteria.signals import WINDOW_DAYS, Period
 from advancement.criteria.wording import age_words, format_number, percent_words
 from advancement.models import AdvancementEvent, OutboxMessage, Run, Tier
-from advancement.models.events import AdvancementEventType
+from advancement.models.events import EventKind
 from advancement.models.outbox import OutboxStatus
 from advancement.models.runs import RunStatus
 from advancement.rollback.reversals import NEVER_REVERSED, Fate, takes_back
@@ -313,20 +313,18 @@ def get(mapping: Mapping[Any, Any], key: Any) -> Any:
     return mapping.get(key)
 
 
-_EVENTS: dict[str, tuple[str, str, str]] = {
-    AdvancementEventType.AUTO_ADVANCEMENT: ("Automatic", "up", ""),
-    AdvancementEventType.MANUAL_OVERRIDE: ("Override", "user", "info"),
-    AdvancementEventType.BULK_ROLLBACK: ("Rollback", "undo", "warn"),
+_EVENTS: dict[EventKind, tuple[str, str]] = {
+    EventKind.AUTOMATIC: ("up", ""),
+    EventKind.OVERRIDE: ("user", "info"),
+    EventKind.ROLLBACK: ("undo", "warn"),
+    EventKind.UNDO: ("undo", "warn"),
 }
 
 
 @register.simple_tag
 def event_badge(event: AdvancementEvent) -> SafeString:
-    """Return the type of an event; what undoes a rollback of an advancement is called so."""
-    word, name, kind = _EVENTS[event.event_type]
-    if event.event_type == AdvancementEventType.BULK_ROLLBACK and event.rule_id:
-        word = "Undo of a rollback"
-    return badge(word, name, kind)
+    """Return the kind of an event."""
+    return badge(event.kind.label, *_EVENTS[event.kind])
 
 
 @register.simple_tag

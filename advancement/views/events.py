@@ -28,7 +28,7 @@ _CSV_COLUMNS = (
         "from_tier",
         "to_tier",
     ),
-    *("rule_id", "rule_version", "run_id", "operator_id", "reason", "reverses_id", "revision"),
+    *("rule_id", "rule_version", "run_id", "operator_id", "reason", "reverses_id", "revision", "kind"),
 )
 
 

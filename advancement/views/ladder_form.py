@@ -22,7 +22,7 @@ from advancement.forms.ladders import (
     read_ladder,
     rungs_of,
 )
-from advancement.ladders import add_ladder, change_ladder
+from advancement.ladders import MOST_TIERS, Taken, add_ladder, change_ladder
 from advancement.models import LifecycleModel
 from advancement.rights import Right
 from advancement.rulebook.reading import active_versions
@@ -82,13 +82,16 @@ def _answer(request: HttpRequest, entry: LadderEntry, model: LifecycleModel | No
     if step := after_step(entry, action):
         return _form(request, step[0], model, focus=step[1])
     entry = filled_in(entry)
-    if faults := faults_of(entry):
+    emojis = {tier.emoji for tier in model.tiers.all()} if model else set()
+    if faults := faults_of(entry, emojis):
         return _form(request, entry, model, faults=faults, status=422)
     try:
         if model is None:
             saved = add_ladder(entry.slug, entry.label, rungs_of(entry))
         else:
             saved = change_ladder(entry.slug, entry.label, rungs_of(entry), seen=entry.seen)
+    except Taken as taken:
+        return _form(request, entry, model, faults=Faults({taken.field: str(taken)}), status=422)
     except AdvancementError as error:
         return _form(request, entry, model, refusal=str(error), status=422)
     said = "is saved" if model else "is there; sprouts may be imported into it"
@@ -119,6 +122,7 @@ def _form(
         "faults": faults,
         "refusal": refusal,
         "focus": focus,
+        "most_tiers": MOST_TIERS,
     }
     part = focus and getattr(request, "htmx", False)
     template = "console/parts/ladder_rows.html" if part else "console/ladder_form.html"

@@ -74,6 +74,7 @@ def places() -> Iterator[tuple[str, str]]:
     yield "Events of a rule", f"{events}?rule={RULE}"
     yield "Events of a run", f"{events}?run={old.pk}"
     yield "Events of a type", f"{events}?type=bulk-rollback"
+    yield "Events of undone rollbacks", f"{events}?type=undo"
     yield "Events of an operator", f"{events}?operator=operator"
     yield "Events of nobody", f"{events}?operator=nobody"
     yield "Events of a sprout", f"{events}?sprout={sprout}"
@@ -95,6 +96,7 @@ def places() -> Iterator[tuple[str, str]]:
     yield "Lifecycle models", at("console:lifecycles")
     yield "Health", at("console:health")
     yield "Search", f"{at('console:search')}?q=0012345"
+    yield "Search, misspelt", f"{at('console:search')}?q=noets"
     yield "Search, nothing", f"{at('console:search')}?q=nothing-like-it"
     yield "Import", at("console:imports")
     yield "TierBadge", at("badge_svg", args=[sprout])

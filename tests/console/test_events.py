@@ -1,5 +1,6 @@
 """The audit trail in the console: its list, an event's page, its export."""
 
+import csv
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -143,6 +144,30 @@ def test_an_event_shows_what_counted_and_what_took_it_back() -> None:
     assert "ROLLED BACK" in page
     assert "Too early" in page
     assert client.get(reverse("console:event", args=[10**9])).status_code == 404
+
+
+def test_what_was_rolled_back_and_what_was_put_back_are_two_kinds_of_events_everywhere() -> None:
+    _advance()
+    advanced = AdvancementEvent.objects.get()
+    for scope in ({"run": advanced.run_id}, {"undoes": advanced.run_id + 1}):
+        run = start_rollback(
+            RollbackRequest(reason="Too early", requested_by="anna", **scope), trigger=RunTrigger.COMMAND
+        )
+        work_on(run.pk, run.lease_token)
+    client, rolled_back, put_back = operator(), *AdvancementEvent.objects.order_by("pk")[1:]
+    for kind, event, label in (
+        ("auto-advancement", advanced, "Automatic"),
+        ("bulk-rollback", rolled_back, "Rollback"),
+        ("undo", put_back, "Undo of a rollback"),
+    ):
+        page = client.get(reverse(EVENTS), {"type": kind})
+        assert list(page.context["page"].rows) == [event]
+        assert f'<option value="{kind}" selected>{label}</option>' in page.text
+        assert f"{label}</span>" in page.text
+        assert f"{label}</span>" in client.get(reverse("console:event", args=[event.pk])).text
+        exported = b"".join(client.get(reverse("console:export_events"), {"type": kind})).decode()
+        (row,) = csv.DictReader(exported.removeprefix("\ufeff").splitlines())
+        assert (row["id"], row["kind"]) == (str(event.pk), kind)
 
 
 def test_an_event_whose_rollback_was_undone_is_restored_everywhere_and_not_rolled_back() -> None:

@@ -8,7 +8,7 @@ from django.urls import get_resolver, reverse
 from advancement.criteria.bins import thresholds_around
 from advancement.criteria.rules import CriterionDefinition
 from advancement.criteria.validation import RESERVED_SLUGS, check_rule
-from advancement.models import AdvancementRule
+from advancement.models import AdvancementRule, Hold
 from tests.console.people import editor, operator, signed_in, viewer
 from tests.criteria.cast import LIFECYCLES, make_rule
 from tests.factories import add_rule, finished_run, make_sprout
@@ -43,6 +43,23 @@ def test_nul_is_no_reason() -> None:
     assert page.status_code == 400
     run.refresh_from_db()
     assert run.status == "planned"
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u2060\ufeff", "\u202e\u202c", "\u00a0", "\u3164"])
+def test_what_shows_nothing_is_no_reason(unseen: str) -> None:
+    add_rule()
+    sprout = make_sprout(signals={"citations": 5})
+    run = finished_run(dry_run=True)
+    client = operator()
+    for name, key, data in (
+        ("override_sprout", sprout.pk, {"tier": "tree"}),
+        ("hold_sprout", sprout.pk, {"days": "30"}),
+        ("drop_run", run.pk, {}),
+    ):
+        page = client.post(reverse(f"console:{name}", args=[key]), data | {"reason": unseen})
+        assert page.status_code == 422, name
+        assert "say why" in page.text.lower(), name
+    assert not Hold.objects.exists()
 
 
 @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])

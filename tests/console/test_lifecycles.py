@@ -1,11 +1,17 @@
 """Lifecycle models in the console: ladders, who uses them, examples, archiving."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
+from django.db import connection
 from django.urls import reverse
 
-from advancement.ladders import EXAMPLES, Ladder, as_seen
+from advancement.criteria.errors import AdvancementError
+from advancement.ladders import EXAMPLES, Ladder, Rung, add_ladder, as_seen
 from advancement.models import LifecycleModel, Tier
 from advancement.models.lifecycle import slug_validator
+from tests.console.markup import markup
 from tests.console.people import approver, operator, viewer
 from tests.factories import add_rule, make_sprout
 
@@ -104,8 +110,11 @@ def test_a_model_is_made_with_its_ladder_in_one_form() -> None:
         ([("", "A", "a"), ("", "B", "a")], {"label": "X"}, "has the slug a as well"),
         ([("", "A", "A b"), ("", "B", "")], {"label": "X"}, "A slug has lowercase letters"),
         ([("", "日本", ""), ("", "B", "")], {"label": "X"}, "No slug can be made of this label"),
-        ([("x" * 17, "A", ""), ("", "B", "")], {"label": "X"}, "One emoji is enough"),
-        ([("", "A", ""), ("", "B", "")], {"label": "X", "slug": "botanical"}, "is there already"),
+        ([("x" * 17, "A", ""), ("", "B", "")], {"label": "X"}, "is not one emoji"),
+        ([("abc", "A", ""), ("", "B", "")], {"label": "X"}, "&quot;abc&quot; is not one emoji"),
+        ([("", "A", ""), ("", "B", "")], {"label": "\u200b"}, "The model needs a label"),
+        ([("", "A", ""), ("", "\u2060", "b")], {"label": "X"}, "A tier needs a label"),
+        ([("", f"T{n}", "") for n in range(51)], {"label": "X"}, "A ladder has 50 tiers at most, and this"),
     ],
 )
 def test_a_form_that_cannot_be_saved_says_why_in_place(
@@ -115,6 +124,78 @@ def test_a_form_that_cannot_be_saved_says_why_in_place(
     assert page.status_code == 422
     assert sentence in page.text
     assert LifecycleModel.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "sentence"),
+    [
+        ({"label": "X", "slug": "botanical"}, "slug", "is there already; choose another slug."),
+        ({"label": "botanicaL\u200b", "slug": "x"}, "label", "choose another label."),
+    ],
+)
+def test_a_slug_or_label_that_another_model_has_is_marked_at_its_field(
+    fields: dict[str, str], name: str, sentence: str
+) -> None:
+    page = approver().post(reverse("console:new_lifecycle"), _form(("", "A", ""), ("", "B", ""), **fields))
+    assert page.status_code == 422
+    assert sentence in page.context["faults"].fields[name]
+    assert f'aria-describedby="{name}-error {name}-hint"' in markup(page)
+    assert f'id="{name}-error"' in page.text
+    assert LifecycleModel.objects.count() == 1
+
+
+def test_an_example_whose_label_is_taken_is_not_loaded() -> None:
+    LifecycleModel.objects.create(slug="school", label="academic")
+    page = approver().post(reverse("console:load_example"), {"example": "academic"}, follow=True)
+    assert "choose another label" in page.text
+    assert not LifecycleModel.objects.filter(pk="academic").exists()
+
+
+def test_labels_that_are_the_same_since_before_stay_until_they_change() -> None:
+    twin = LifecycleModel.objects.create(slug="twin", label="Botanical")
+    for position, slug in enumerate("ab"):
+        Tier.objects.create(lifecycle_model=twin, slug=slug, label=slug, position=position)
+    client, address = approver(), reverse("console:edit_lifecycle", args=["twin"])
+    seen = as_seen(twin.label, twin.tiers.order_by("position"))
+    form = _form(("", "A", "a"), ("", "B", "b"), known=["a", "b"], label="Botanical") | {"seen": seen}
+    assert client.post(address, form).status_code == 302
+    seen = as_seen(twin.label, twin.tiers.order_by("position"))
+    again = client.post(address, form | {"seen": seen, "label": "BOTANICAL"})
+    assert "choose another label" in again.context["faults"].fields["label"]
+
+
+def test_an_odd_emoji_that_is_there_stays_until_it_changes() -> None:
+    Tier.objects.filter(lifecycle_model="botanical", slug="seed").update(emoji="abc")
+    client, address = approver(), reverse("console:edit_lifecycle", args=["botanical"])
+    rows = _ladder("botanical")
+    assert client.post(address, _form(*rows, known=BOTANICAL, label="Botanical")).status_code == 302
+    rows[0] = ("abcd", "Seed", "seed")
+    refused = client.post(address, _form(*rows, known=BOTANICAL, label="Botanical"))
+    assert '"abcd" is not one emoji' in refused.context["faults"].rows[0]
+
+
+def test_a_ladder_of_more_tiers_than_a_form_allows_is_shown_whole_and_explained() -> None:
+    model = LifecycleModel.objects.create(slug="high", label="High")
+    Tier.objects.bulk_create(
+        Tier(lifecycle_model=model, slug=f"t{n}", label=f"T{n}", position=n) for n in range(51)
+    )
+    client, address = approver(), reverse("console:edit_lifecycle", args=["high"])
+    page = client.get(address)
+    assert len(page.context["rows"]) == 51
+    assert "This ladder was made with 51 tiers in another way." in markup(page)
+    rows, known = _ladder("high"), [f"t{n}" for n in range(51)]
+    form = _form(*rows, known=known, label="Higher") | {"seen": page.context["entry"].seen}
+    added = client.post(address, form | {"action": "add"})
+    assert len(added.context["rows"]) == 51
+    assert client.post(address, form).status_code == 302
+    assert (LifecycleModel.objects.get(pk="high").label, len(_ladder("high"))) == ("Higher", 51)
+
+
+def test_a_full_ladder_says_how_many_tiers_there_may_be() -> None:
+    rows = [("", f"T{n}", "") for n in range(50)]
+    page = approver().post(reverse("console:new_lifecycle"), _form(*rows, label="X", action="add"))
+    assert len(page.context["rows"]) == 50
+    assert "remove one before you add another" in markup(page)
 
 
 def test_rows_come_go_and_move_without_saving_by_htmx_and_without() -> None:
@@ -200,3 +281,23 @@ def test_only_approvers_change_models() -> None:
         assert "Ladders to start from" not in page
         assert "New model" not in page
         assert "/edit/" not in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_people_who_give_a_label_at_once_one_is_refused() -> None:
+    start = Barrier(2)
+
+    def add(slug: str) -> str:
+        start.wait(10)
+        try:
+            add_ladder(slug, "Recipes", [Rung("a", "A", ""), Rung("b", "B", "")])
+        except AdvancementError as refused:
+            return str(refused)
+        finally:
+            connection.close()
+        return "added"
+
+    with ThreadPoolExecutor() as pool:
+        said = list(pool.map(add, ["one", "two"]))
+    assert sorted(text == "added" for text in said) == [False, True]
+    assert LifecycleModel.objects.filter(label="Recipes").count() == 1

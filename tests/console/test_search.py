@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client, RequestFactory
+from django.db import connection
+from django.test import Client
 from django.urls import reverse
 
-from advancement.models import AdvancementEvent, Run
-from advancement.views.destinations import destinations
-from tests.console.people import signed_in_superuser, viewer
+from advancement.database.indexes import has_title_index
+from advancement.models import AdvancementEvent, LifecycleModel, Run
+from advancement.views.search_hits import PLACES
+from tests.console.people import operator, signed_in_superuser, viewer
 from tests.factories import add_rule, finished_run, make_sprout
 
 pytestmark = pytest.mark.django_db
@@ -21,6 +23,10 @@ def _search(client: Client, text: str, **headers: str) -> Any:
 
 def _kinds(page: Any) -> list[str]:
     return [hit.kind for hit in page.context["hits"]]
+
+
+def _names(client: Client, text: str) -> list[str]:
+    return [hit.name for hit in _search(client, text).context["hits"]]
 
 
 def test_a_part_of_a_name_finds_rules_and_sprouts() -> None:
@@ -60,7 +66,19 @@ def test_a_sprout_that_was_deleted_leads_to_its_events() -> None:
     assert _search(viewer(), str(wanted))["Location"] == f"{reverse('console:events')}?sprout={wanted}"
 
 
-@pytest.mark.parametrize("text", ["run {}", "Run #{}", "dry run {}", "rollback {}", "#{}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "run {}",
+        "Run #{}",
+        "dry run {}",
+        "held run {}",
+        "rollback {}",
+        "plan of rollback {}",
+        "override {}",
+        "#{}",
+    ],
+)
 def test_a_run_is_found_by_a_word_and_its_number(text: str) -> None:
     run = finished_run()
     page = _search(viewer(), text.format(run.pk))
@@ -93,27 +111,108 @@ def test_of_many_sprouts_the_first_by_title_are_shown_with_the_way_to_all() -> N
 
 def test_pages_are_found_by_what_is_done_there_for_those_who_may() -> None:
     anybody, looker = signed_in_superuser(), viewer()
-
-    def names(client: Client, text: str) -> list[str]:
-        return [hit.name for hit in _search(client, text).context["hits"]]
-
-    assert names(anybody, "rollback") == ["Bulk Rollback"]
-    assert names(anybody, "undo") == ["Bulk Rollback"]
-    assert names(looker, "rollback") == []
-    assert names(looker, "health") == ["Health"]
+    assert _names(anybody, "bulk rollback") == ["Bulk Rollback"]
+    assert _names(anybody, "undo") == ["Bulk Rollback", "Events of undone rollbacks"]
+    assert _names(looker, "bulk rollback") == []
+    assert _names(looker, "health") == ["Health"]
 
 
-def test_every_page_that_a_search_names_is_there() -> None:
+def test_every_page_and_list_that_a_search_names_is_there() -> None:
     client = signed_in_superuser()
-    request = RequestFactory().get("/")
-    request.user = User.objects.get(is_superuser=True)
-    addresses = [place.address for place in destinations(request, "")]
-    assert len(addresses) > 10
+    addresses = [place.address for place in PLACES]
+    assert len(addresses) == len(set(addresses)) > 30
     assert {client.get(address).status_code for address in addresses} == {200}
 
 
-def test_nothing_found_says_so_and_what_to_try() -> None:
-    assert "Nothing is called “birch”" in _search(viewer(), "birch").text
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("held runs", "/runs/?status=held"),
+        ("failed runs", "/runs/?status=failed"),
+        ("dry runs", "/runs/?what=dry"),
+        ("on hold", "/sprouts/?held=on"),
+        ("drafts", "/rules/?state=draft"),
+        ("archived", "/rules/?state=archived"),
+        ("put back", "/events/?type=undo"),
+    ],
+)
+def test_a_status_leads_to_the_list_with_that_filter(text: str, address: str) -> None:
+    add_rule()
+    client = viewer()
+    (hit,) = _search(client, text).context["hits"]
+    assert hit.address == address
+    chosen = client.get(hit.address).text
+    assert " selected" in chosen or " checked" in chosen
+
+
+def test_a_status_of_several_lists_finds_each_of_them_for_those_who_may_look() -> None:
+    assert _names(operator(), "failed") == ["Failed runs", "Failed notifications"]
+    assert _names(viewer(), "rolled back") == ["Rollbacks", "Events of rollbacks"]
+    guest = Client()
+    guest.force_login(User.objects.create_user("guest", is_staff=True))
+    assert _names(guest, "failed") == []
+
+
+def test_a_list_is_not_found_by_the_name_of_what_it_lists_alone() -> None:
+    assert "Held runs" not in _names(operator(), "runs")
+
+
+def test_a_lifecycle_model_is_found_by_its_name_and_leads_to_its_ladder() -> None:
+    LifecycleModel.objects.create(slug="cooking", label="Recipes of the house")
+    client = viewer()
+    for text in ("recipes", "cooking"):
+        (hit,) = _search(client, text).context["hits"]
+        assert (hit.kind, hit.address) == ("Model", f"{reverse('console:lifecycles')}#m-cooking")
+
+
+def test_people_are_found_by_name_by_those_who_may_look_at_people() -> None:
+    User.objects.create_user("ahopper", first_name="Anna", last_name="Hopper", is_staff=True)
+    anybody = signed_in_superuser()
+    for text in ("hopper anna", "ahop"):
+        (hit,) = _search(anybody, text).context["hits"]
+        assert (hit.kind, hit.name, hit.note) == ("Person", "ahopper", "Anna Hopper")
+        assert anybody.get(hit.address).status_code == 200
+    assert _names(viewer(), "hopper") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("steadi use", "Steady use"),
+        ("helath", "Health"),
+        ("notificatoins", "Notifications"),
+        ("botnical", "Botanical"),
+        ("cancled runs", "Cancelled runs"),
+    ],
+)
+def test_a_typing_error_finds_what_is_nearly_called_so(text: str, name: str) -> None:
+    add_rule(slug="steady-use", title="Steady use")
+    page = _search(viewer(), text)
+    assert name in [hit.name for hit in page.context["hits"]]
+    assert f"Nothing is called “{text}”. Nearly so:" in page.text
+
+
+def test_a_typing_error_in_a_title_is_forgiven_where_titles_have_an_index() -> None:
+    make_sprout(title="notes/photosynthesis.md")
+    make_sprout(title="notes/photography.md")
+    found = ["notes/photosynthesis.md"] if has_title_index(connection) else []
+    client = viewer()
+    for text in ("photosynthsis", "photosyntehsis", "notes photosinthesis"):
+        assert _names(client, text) == found
+
+
+def test_what_is_found_exactly_is_not_mixed_with_what_is_nearly_called_so() -> None:
+    add_rule(slug="oaks", title="Oaks grow")
+    make_sprout(title="notes/oaken.md")
+    assert _names(viewer(), "oaken") == ["notes/oaken.md"]
+
+
+def test_nothing_found_says_so_and_what_can_be_searched() -> None:
+    page = _search(viewer(), "birch").text
+    assert "Nothing is called “birch”" in page
+    assert "“held runs”" in page
+    assert "a person’s name" not in page
+    assert "a person’s name" in _search(signed_in_superuser(), "birch").text
 
 
 def test_while_typing_only_the_hits_are_sent() -> None:

@@ -10,8 +10,10 @@ from django.urls import reverse
 
 from advancement.aggregation import refresh_signals
 from advancement.holds import set_hold
+from advancement.ladders import load_ladder
 from advancement.models import Hold, Sprout
 from tests.aggregation.conftest import make_event
+from tests.console.markup import markup
 from tests.console.people import operator, viewer
 from tests.factories import CREATED, add_rule, finished_run, make_sprout
 
@@ -42,6 +44,43 @@ def test_sprouts_are_found_by_title_id_tier_and_hold() -> None:
     assert found(tier="seed") == [oak]
     assert found(held="on") == [elm]
     assert "No sprout matches" in client.get(reverse(SPROUTS), {"q": "birch"}).text
+
+
+def test_the_filter_offers_the_tiers_of_the_chosen_model_alone() -> None:
+    load_ladder("academic")
+    client = viewer()
+
+    def offered(**asked: str) -> list[str]:
+        return [slug for slug, _ in client.get(reverse(SPROUTS), asked).context["form"].tiers]
+
+    assert offered(model="academic") == ["draft", "preprint", "under-review", "published", "canonical"]
+    assert offered(model="academic", tier="draft") == offered(model="academic")
+    assert {"draft", "seed"} < set(offered())
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"model": "academic", "tier": "seed"}, "The model Academic has no tier “seed”"),
+        ({"tier": "shrub"}, "No model has a tier “shrub”"),
+    ],
+)
+def test_a_tier_that_the_model_lacks_is_said_to_be_missing_and_stays_chosen(
+    asked: dict[str, str], said: str
+) -> None:
+    load_ladder("academic")
+    make_sprout("seed")
+    page = viewer().get(reverse(SPROUTS), asked)
+    assert said in unescape(markup(page.text))
+    assert f'<option value="{asked["tier"]}" selected>' in page.text
+    assert list(page.context["page"].rows) == []
+
+
+@pytest.mark.parametrize(
+    "asked", [{"model": "botanical", "tier": "seed"}, {"tier": "seed"}, {"model": "botanical"}, {}]
+)
+def test_a_tier_of_the_model_is_nothing_to_speak_of(asked: dict[str, str]) -> None:
+    assert " has no tier " not in markup(viewer().get(reverse(SPROUTS), asked).text)
 
 
 def test_its_page_says_why_it_stays() -> None:

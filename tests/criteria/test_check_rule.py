@@ -32,6 +32,7 @@ def test_a_good_rule_has_no_problems() -> None:
         ({"slug": "-a"}, "bad-slug", "slug"),
         ({"slug": "a" * 101}, "bad-slug", "slug"),
         ({"title": " "}, "no-title", "title"),
+        ({"title": "\u200b\u00a0"}, "no-title", "title"),
         ({"title": "t" * 201}, "long-title", "title"),
         ({"title": "a\0b"}, "unstorable-text", "title"),
         ({"description": "\ud800"}, "unstorable-text", "description"),

@@ -32,6 +32,7 @@ SPROUTS = {
     "a broken id": ({"id": "12"}, 'id is "12"; write a UUID'),
     "a number for an id": ({"id": 12}, "id is 12; write a UUID"),
     "no title": ({"title": ""}, "title is empty"),
+    "a title that shows nothing": ({"title": "\u200b\u2060"}, "title has nothing that can be seen"),
     "null for a title": ({"title": None}, "title is missing"),
     "a list for a title": ({"title": ["a"]}, "title is a list"),
     "NUL in the title": ({"title": "I\0vy"}, "title contains a NUL character"),

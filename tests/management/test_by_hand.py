@@ -106,7 +106,8 @@ def test_a_rule_that_is_not_there_is_named() -> None:
     ],
     ids=lambda command: command[0],
 )
-def test_an_empty_reason_is_wrong_usage(command: tuple[str, ...]) -> None:
-    ended = manage(*command, "--reason", " ")
+@pytest.mark.parametrize("reason", [" ", "\u200b"])
+def test_a_reason_that_shows_nothing_is_wrong_usage(command: tuple[str, ...], reason: str) -> None:
+    ended = manage(*command, "--reason", reason)
     assert (ended.code, ended.out) == (2, "")
     assert "say why" in ended.err

@@ -7,6 +7,7 @@ import django.db
 from django.core.management.base import CommandError, CommandParser
 
 from advancement.criteria.errors import AdvancementError
+from advancement.criteria.texts import written
 from advancement.database.clock import database_now
 from advancement.management.base import ConsoleCommand, sentence_of, system_user, usage_error
 from advancement.management.rollback_report import print_rollback
@@ -87,7 +88,7 @@ class Command(ConsoleCommand):
 def _request(options: dict[str, Any]) -> RollbackRequest:
     if options["undo"] is not None:
         _check_undo(options)
-    if not options["dry_run"] and not options["reason"].strip():
+    if not options["dry_run"] and not written(options["reason"]):
         raise usage_error("--reason is missing: say why these sprouts are to move back.")
     now = database_now()
     since, until = _time(options["since"], now), _time(options["until"], now)

@@ -7,6 +7,7 @@ from typing import Final
 from django.http import QueryDict
 from django.utils import timezone
 
+from advancement.criteria.texts import written
 from advancement.criteria.wording import format_number
 from advancement.models import Run
 from advancement.rollback.figures import Figures
@@ -49,7 +50,7 @@ class Confirmation:
         """Return the form as it was sent."""
         revision = data.get("revision", "")
         return cls(
-            reason=data.get("reason", "").replace("\0", "").strip(),
+            reason=written(data.get("reason", "").replace("\0", "")),
             hold="hold" in data,
             days=data.get("days", ""),
             disable="disable" in data,
