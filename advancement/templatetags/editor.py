@@ -14,7 +14,8 @@ from advancement.criteria.signals import SIGNALS, Period
 from advancement.criteria.wording import format_number, join_words
 from advancement.evaluation.preview import MatchCount, NearMiss
 from advancement.models import RuleCount
-from advancement.templatetags.console import breakable, criterion, tier
+from advancement.templatetags.console import breakable, tier
+from advancement.templatetags.rule_words import criterion
 
 register = template.Library()
 

@@ -32,7 +32,7 @@ from advancement.models import (
     Sprout,
     Tier,
 )
-from advancement.templatetags import console
+from advancement.templatetags import badges, console, times
 
 register = template.Library()
 
@@ -209,7 +209,7 @@ def _path(title: str) -> SafeString:
 
 def _by_type(field: Any, value: Any, *, in_list: bool) -> SafeString:
     if isinstance(value, datetime):
-        return console.when(value, "exact")
+        return times.when(value, "exact")
     if isinstance(value, date):
         return format_html("{}", value.isoformat())
     if isinstance(value, int | float):
@@ -227,7 +227,7 @@ def _names_a_row(field: Any) -> bool:
 def _yes_or_no(value: bool | None) -> SafeString:
     if value is None:
         return _UNKNOWN
-    return console.badge("Yes", "check", "ok") if value else console.badge("No", "minus")
+    return badges.badge("Yes", "check", "ok") if value else badges.badge("No", "minus")
 
 
 def _tier(context: template.Context, row: Any, slug: str) -> SafeString:

@@ -9,7 +9,8 @@ from django.utils.safestring import SafeString
 
 from advancement.criteria.wording import format_number
 from advancement.models import AdvancementRule
-from advancement.templatetags.console import icon, tier
+from advancement.templatetags.badges import icon
+from advancement.templatetags.console import tier
 
 register = template.Library()
 

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from advancement.models import Run
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
-from advancement.templatetags.console import badge, run_badge
+from advancement.templatetags.badges import badge, run_badge
 
 register = template.Library()
 
