@@ -99,7 +99,7 @@ def test_a_file_is_refused_by_its_lines_then_mended_checked_and_imported(
     page.goto("/import/")
     upload(page, tmp_path / "good.csv", [HEADER, GOOD_ROW])
     page.get_by_role("button", name=re.compile("^Import")).click()
-    expect(page.get_by_text("Imported").first).to_be_visible()
+    expect(page.locator(".banner-title", has_text=re.compile(r"^\s*Imported"))).to_be_visible()
     assert Sprout.objects.get(pk=NEW).title == "notes/brought-in.md"
 
 
