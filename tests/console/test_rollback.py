@@ -889,7 +889,7 @@ def test_an_undo_is_reviewed_and_confirmed_and_leaves_the_rule_off(operator: Cli
     assert "2 released" in result
     assert "still off: " in result
     former = operator.get(address(plan))
-    assert f"Undo {run.pk} undid 2 of these" in words(former)
+    assert f"2 of 3 moves were undone since, by Undo {run.pk}." in words(former)
     assert "2 of them released since" in words(former)
     assert "Undo the rest…" in words(former)
     assert_ledger_holds()
