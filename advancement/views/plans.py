@@ -156,6 +156,11 @@ def totals(run: Run, lines: list[RuleLine]) -> dict[str, Any]:
     }
 
 
+def staleness(changed: int, to_apply: int) -> dict[str, Any]:
+    """Return how many moves of a plan no longer hold, and whether none of those to apply does."""
+    return {"changed": changed, "none_holds": bool(to_apply) and changed == to_apply}
+
+
 def _exceeded(run: Run, lines: list[RuleLine]) -> list[str]:
     rules = [(v.rule_id, v.title, line.to_apply, v.max_moves) for line in lines if (v := line.version)]
     return limits_exceeded_by(run, sum(line.to_apply for line in lines), rules)
