@@ -925,7 +925,7 @@ def test_the_scope_counts_what_can_be_taken_back_once_and_tells_what_was_apart(o
     assert "rolled back already" not in counted()
     rollback(run=run.pk, excluded=(sprouts[0].pk,))
     assert "1 advancement In run" in counted()
-    assert "2 more were rolled back already." in counted()
+    assert "2 others were rolled back already." in counted()
     plan = reviewed(operator, run=run.pk, range="all")
     assert (plan.moves_planned, plan.evaluated) == (1, 3)
     rollback(run=run.pk)

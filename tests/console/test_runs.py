@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from time import sleep
 from typing import Any
 
 import pytest
@@ -350,6 +351,27 @@ def test_a_run_whose_worker_died_says_that_another_takes_it_up(grove: None) -> N
     run = planned_run()
     let_lease_expire(run)
     assert "Its worker has not been heard of" in operator().get(at("run", run.pk)).text
+
+
+def test_a_run_whose_worker_is_silent_shows_its_last_progress_and_no_speed(grove: None) -> None:
+    run = planned_run(batch_size=2)
+    said: list[str] = []
+
+    def look(phase: str, done: int, total: int) -> None:
+        sleep(0.01)  # or the moves would have taken no time
+        if done == 4:
+            said.append(words(operator().get(at("run", run.pk))))
+            Run.objects.filter(pk=run.pk).update(
+                lease_expires_at=F("lease_expires_at") - timedelta(minutes=1)
+            )
+            said.append(words(operator().get(at("run", run.pk))))
+
+    work_on(run.pk, run.lease_token, progress=look)
+    at_work, silent = said
+    assert "a second" in at_work
+    assert "last progress" not in at_work
+    assert "last progress 60 seconds ago" in silent
+    assert "a second" not in silent
 
 
 @pytest.mark.usefixtures("no_delays")
