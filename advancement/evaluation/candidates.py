@@ -23,14 +23,15 @@ Place = tuple[str, str]
 class Candidates:
     """The sprouts of a lifecycle model and tier, with the values that rules test.
 
-    `key` names the id of a row's sprout, `bare` says whether it has no signals at all. `total` is how many
-    there are where the rows are a sample of them, else None.
+    `held` says whether a row's sprout is on hold, `bare` whether it has no signals at all, and `key` names
+    its id. `total` is how many there are where the rows are a sample of them, else None.
     """
 
     rows: "QuerySet[Any]"
     values: SignalValues
-    key: str = "id"
+    held: Q
     bare: Q = WITHOUT_SIGNALS
+    key: str = "id"
     total: int | None = None
 
     @property
@@ -44,10 +45,9 @@ class Candidates:
 
     def staying(self, rule: CompiledRule) -> dict[str, Q]:
         """Return which of a rule's matches a run would leave where they are: in the order of its buckets."""
-        held = on_hold(self.values.as_of, self.key)
-        staying = {"held": rule.matches() & Q(held)}
+        staying = {"held": rule.matches() & self.held}
         if rule.met_without_signals():
-            staying["no_signals"] = rule.matches() & self.bare & ~Q(held)
+            staying["no_signals"] = rule.matches() & self.bare & ~self.held
         return staying
 
     def extrapolated(self, number: int, of: int) -> int:
@@ -62,13 +62,14 @@ def place_of(definition: RuleDefinition) -> Place:
 
 def stored_candidates(place: Place, as_of: datetime, using: str) -> Candidates:
     """Return the sprouts of a model and tier, straight from the tables."""
-    return Candidates(with_signals(sprouts_in(place, using)).order_by(), SignalValues(as_of))
+    rows = with_signals(sprouts_in(place, using)).order_by()
+    return Candidates(rows, SignalValues(as_of), held=Q(on_hold(as_of)))
 
 
 def sampled_candidates(place: Place, as_of: datetime, size: int, total: int, using: str) -> Candidates:
     """Return about `size` of the sprouts of a model and tier, of which there are `total`; PostgreSQL only."""
-    part = sampled(sprouts_in(place, using), size / total)
-    return Candidates(with_signals(part).order_by(), SignalValues(as_of), total=total)
+    rows = with_signals(sampled(sprouts_in(place, using), size / total)).order_by()
+    return Candidates(rows, SignalValues(as_of), held=Q(on_hold(as_of)), total=total)
 
 
 def sprouts_in(place: Place, using: str) -> "QuerySet[Sprout]":

@@ -37,9 +37,9 @@ def outcome(rules: RuleSet, ladders: dict[str, list[str]], as_of: datetime) -> C
     )
 
 
-def on_hold(as_of: datetime, key: str = "pk") -> Exists:
-    """Whether a hold keeps automation away from the sprout whose id `key` names."""
-    return Exists(Hold.objects.in_force(as_of).filter(sprout=OuterRef(key)))
+def on_hold(as_of: datetime) -> Exists:
+    """Whether a hold keeps automation away from a sprout."""
+    return Exists(Hold.objects.in_force(as_of).filter(sprout=OuterRef("pk")))
 
 
 def in_own_ladder(ladders: dict[str, list[str]]) -> Q:

@@ -22,7 +22,7 @@ from advancement.database.locks import lock_previews, lock_refused
 from advancement.database.statements import Fragment
 from advancement.evaluation.candidates import Candidates, Place, stored_candidates
 from advancement.evaluation.compile import SignalValues
-from advancement.models import AdvancementEvent, PreviewCache, PreviewRow, SignalRefresh
+from advancement.models import AdvancementEvent, Hold, PreviewCache, PreviewRow, SignalRefresh
 from advancement.models.previews import preview_column
 
 # Changes that nobody could notice, such as signals changed with SQL by hand, are seen after that.
@@ -67,7 +67,9 @@ def copied_candidates(place: Place, columns: set[str], as_of: datetime, using: s
     if cache is None or not columns <= set(cache.columns) or not _still_holds(cache, using):
         return None
     rows = PreviewRow.objects.using(using).filter(cache=cache).order_by()
-    return Candidates(rows, CopiedValues(as_of), key="sprout_id", bare=Q(no_signals=True))
+    # Of very many rows most may be asked for: the holds are read once, not looked up for each.
+    held = Q(sprout_id__in=Hold.objects.in_force(as_of).values("sprout"))
+    return Candidates(rows, CopiedValues(as_of), held=held, bare=Q(no_signals=True), key="sprout_id")
 
 
 def _of_place(place: Place, using: str) -> Any:

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from advancement.database.clock import database_now
 from advancement.models import AdvancementEvent, LeftOut, Run
 from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
-from advancement.runs.lease import UNFINISHED
+from advancement.runs.lease import UNFINISHED, lease_for
 from advancement.runs.schedule import scheduler_fault
 from advancement.runs.waking import RUNS_CLUSTER
 
@@ -23,7 +23,8 @@ _RECENT: Final = 2_000
 class Standing:
     """The moves of a run's plan: how many there are, how many are dealt with, how many of those skipped.
 
-    What was struck out of the plan is no part of it. `rate` is in moves a second, None when unknown.
+    What was struck out of the plan is no part of it. `rate` is in moves a second, None when unknown or when
+    the worker has been silent for longer than a batch takes: `silent_since` says since when.
     """
 
     done: int
@@ -32,6 +33,7 @@ class Standing:
     rate: float | None
     batch: int
     batches: int
+    silent_since: datetime | None = None
 
     @property
     def made(self) -> int:
@@ -56,13 +58,16 @@ def unfinished(run: Run) -> bool:
 
 def standing_of(run: Run, *, using: str = "default") -> Standing:
     """Return how far a run has got."""
+    applying = run.status == RunStatus.APPLYING
+    silent_since = _silent_since(run, using) if applying else None
     return Standing(
         done=run.moves_dealt_with(using),
         total=run.moves_to_make,
         skipped=counted_skipped(run, using),
-        rate=_rate(run, using) if run.status == RunStatus.APPLYING else None,
+        rate=_rate(run, using) if applying and silent_since is None else None,
         batch=min(run.cursor // run.batch_size + 1, _batches(run)),
         batches=_batches(run),
+        silent_since=silent_since,
     )
 
 
@@ -112,6 +117,15 @@ def _nobody_took_it(run: Run, now: datetime, using: str) -> str:
 def _others(run: Run, using: str) -> "QuerySet[Run]":
     runs = Run.objects.using(using).exclude(pk=run.pk).exclude(kind=RunKind.OVERRIDE)
     return runs.order_by("id")
+
+
+def _silent_since(run: Run, using: str) -> datetime | None:
+    """Return when the worker of a run that is being applied was last at work; None when that is just now."""
+    if run.lease_expires_at is None:
+        return None
+    # Each batch renews the lease.
+    renewed = run.lease_expires_at - lease_for(run.status)
+    return renewed if database_now(using) - renewed > PATIENCE else None
 
 
 def _batches(run: Run) -> int:

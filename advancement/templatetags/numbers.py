@@ -6,8 +6,6 @@ from advancement.criteria.wording import format_number, percent_words
 
 register = template.Library()
 
-_NO_BREAK = "\u00a0"
-
 
 @register.filter
 def number(value: float | None) -> str:
@@ -55,12 +53,11 @@ def message_count(count: int) -> str:
 
 @register.filter
 def percent(part: float, whole: float) -> str:
-    """Return a share with one decimal, as in `21.8 %`; of nothing it is 0 %."""
-    share = 100 * part / whole if whole else 0
-    return f"{share:.{0 if share in (0, 100) else 1}f}{_NO_BREAK}%"
+    """Return a part in percent with one decimal at most, as in `21.8 %`; of nothing it is 0 %."""
+    return percent_words(round(part / whole, 3) if whole else 0)
 
 
 @register.filter
 def share(part: float) -> str:
-    """Return a share of 1 in percent, as in `50 %`."""
+    """Return a setting that is a share of 1 in percent, as in `50 %`, with all its digits."""
     return percent_words(part)

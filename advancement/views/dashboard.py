@@ -8,7 +8,7 @@ from typing import Final
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Count, Max, QuerySet, Sum
+from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -39,6 +39,7 @@ from advancement.models.outbox import OutboxStatus
 from advancement.models.runs import RunKind, RunStatus
 from advancement.remembered import counted_lately, remembered_while
 from advancement.rights import Right
+from advancement.rollback.reversals import rolled_back_so_far
 from advancement.rollback.scope import Counted, count_standing
 from advancement.runs.planned import struck_of
 from advancement.runs.schedule import next_slot
@@ -122,7 +123,9 @@ def _standing_of(
     """Yield unusual nights with what still stands of them, but for those that were taken back."""
     for rule, night in odd:
         standing = remembered_while(
-            f"standing-{rule.pk}-{night.day}-{night.count}", _rolled_back_so_far(), partial(_standing, night)
+            f"standing-{rule.pk}-{night.day}-{night.count}",
+            str(rolled_back_so_far()).replace(" ", ""),
+            partial(_standing, night),
         )
         if night.slump or not standing.nothing:
             yield rule, night, standing
@@ -133,13 +136,6 @@ def _standing(night: Night) -> Counted:
     since, until = (datetime.combine(day, time.min, UTC) for day in (night.day, night.ends))
     events = AdvancementEvent.objects.filter(rule_id=night.rule, timestamp__gte=since, timestamp__lt=until)
     return count_standing(events, MOST_COUNTED)
-
-
-def _rolled_back_so_far() -> str:
-    """Return what changes whenever a rollback makes moves: the newest one, and how far all have got."""
-    rollbacks = Run.objects.filter(kind=RunKind.ROLLBACK, dry_run=False)
-    reached = rollbacks.aggregate(newest=Max("pk"), moves=Sum("cursor"))
-    return f"{reached['newest']}-{reached['moves']}"
 
 
 @allows(POST=Right.START_RUNS)

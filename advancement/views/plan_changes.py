@@ -8,12 +8,12 @@ from django.shortcuts import render
 from advancement.apply.skipped import changed_moves, changed_since_planned
 from advancement.models import LeftOut
 from advancement.rights import Right
-from advancement.runs.planned import BUCKET_WORDS, bucket_words, titles_of
+from advancement.runs.planned import BUCKET_WORDS, bucket_words, lines_of, titles_of
 from advancement.runs.review import under_review
 from advancement.views.access import allows
 from advancement.views.addresses import query_of, whole_number
 from advancement.views.paging import count_up_to, page_of
-from advancement.views.plans import plan_or_404
+from advancement.views.plans import plan_or_404, rights, staleness, totals
 from advancement.views.run_actions import moves_to_apply
 from advancement.views.run_page import run_or_404
 
@@ -27,9 +27,12 @@ def plan_changes(request: HttpRequest, run_id: int) -> HttpResponse:
     part = bool(request.headers.get("HX-Request"))
     review = under_review(run)
     reasons = changed_since_planned(run) if review else {}
-    context = {"run": run, "review": review, "reasons": reasons, "changed": sum(reasons.values())}
-    context["to_apply"] = moves_to_apply(run)
+    to_apply = moves_to_apply(run)
+    context = {"run": run, "review": review, "reasons": reasons, "to_apply": to_apply}
+    context |= staleness(sum(reasons.values()), to_apply)
     if part:
+        sums = totals(run, lines_of(run)) if context["none_holds"] else {}
+        context = sums | context | rights(request, run)
         return render(request, "console/parts/plan_changes.html", context)
     after = whole_number(request.GET.get("after")) or 0
     rows = changed_moves(run, after=after, limit=_NAMED + 1) if reasons else []

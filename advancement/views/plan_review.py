@@ -8,16 +8,18 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
+from advancement.apply.skipped import changed_since_planned
 from advancement.criteria.errors import AdvancementError
 from advancement.models import Move, Run
 from advancement.models.runs import RunStatus
+from advancement.remembered import MANY
 from advancement.rights import Right
 from advancement.runs.decisions import apply_plan
 from advancement.runs.planned import lines_of, moves_of
 from advancement.runs.review import ReviewChanged, set_struck
 from advancement.views.access import allows, may
 from advancement.views.addresses import query_of, whole_number
-from advancement.views.plans import plan_or_404, rights, rows_of, totals
+from advancement.views.plans import plan_or_404, rights, rows_of, staleness, totals
 from advancement.views.run_actions import TYPED_ABOVE, moves_to_apply, revision_seen, typed_count_error
 
 
@@ -89,8 +91,11 @@ def _row(request: HttpRequest, run: Run, position: int, *, others: bool) -> Http
     lines = lines_of(run, criteria=True)
     planned = [line.version for line in lines if line.version]
     rows = rows_of(run, list(Move.objects.filter(run=run.pk, position=position)), planned)
+    sums = totals(run, lines)
+    changed = sum(changed_since_planned(run).values()) if run.moves_planned < MANY else 0
     context = {
-        **totals(run, lines),
+        **sums,
+        **staleness(changed, sums["to_apply"]),
         **rights(request, run),
         "rows": rows,
         "others": _OTHERS if others else "",

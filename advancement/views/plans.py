@@ -29,6 +29,7 @@ from advancement.views.csv_export import csv_response
 from advancement.views.paging import count_up_to, page_of
 from advancement.views.run_actions import TYPED_ABOVE
 from advancement.views.run_page import run_or_404
+from advancement.views.turns import since
 
 # Of a larger plan it is asked for whether it is stale, since that takes a while.
 LOOKED_THROUGH_AT_ONCE: Final = 20_000
@@ -74,8 +75,10 @@ def plan(request: HttpRequest, run_id: int) -> HttpResponse:
         count_up_to(moves) if any(chosen.values()) else (run.moves_planned - run.moves_struck, False)
     )
     lines = lines_of(run, criteria=review)
+    sums = totals(run, lines)
     context = {
-        **totals(run, lines),
+        **sums,
+        "since": None if review else since(run, sums["standing"].made),
         "title": run_name(run),
         "page": page,
         "rows": rows_of(run, page.rows, [line.version for line in lines if line.version]),
@@ -151,6 +154,11 @@ def totals(run: Run, lines: list[RuleLine]) -> dict[str, Any]:
         "share_counts": run.evaluated >= LEAST_CANDIDATES,
         "typed_above": TYPED_ABOVE,
     }
+
+
+def staleness(changed: int, to_apply: int) -> dict[str, Any]:
+    """Return how many moves of a plan no longer hold, and whether none of those to apply does."""
+    return {"changed": changed, "none_holds": bool(to_apply) and changed == to_apply}
 
 
 def _exceeded(run: Run, lines: list[RuleLine]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from advancement.criteria.wording import join_words
+from advancement.criteria.wording import join_words, percent_words
 from advancement.views.rule_list import Row
 
 # So many rules that another one overlaps with are named one by one.
@@ -41,8 +41,8 @@ def _faults(row: Row) -> Iterator[Mark]:
 
 def _figures(row: Row) -> Iterator[Mark]:
     if row.share_exceeded and row.count:
-        share = 100 * row.count.movable / row.count.candidates
-        yield Mark(f"{share:.{0 if share == 100 else 1}f}\u00a0% of its tier", "warn", "warn")
+        share = round(row.count.movable / row.count.candidates, 3)
+        yield Mark(f"{percent_words(share)} of its tier", "warn", "warn")
     if row.overlaps:
         yield Mark(_overlap_words(row.overlaps), "info", "info")
     if row.changed_since_run:

@@ -19,6 +19,7 @@ from advancement.templatetags.runs import run_name
 from advancement.views.access import allows, may
 from advancement.views.addresses import whole_number
 from advancement.views.run_phases import phases_of
+from advancement.views.turns import Since, since
 
 LINES_SHOWN: Final = 200
 _TROUBLES_SHOWN: Final = 20
@@ -42,6 +43,7 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
     struck = sum(line.struck for line in rules)
     reasons, more_reasons = reasons_of(found)
     lines = _newest_lines(found)
+    turned = since(found, standing.made)
     context = {
         **_progress(found, standing, lines, struck),
         "title": run_name(found),
@@ -54,8 +56,8 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
         "more_reasons": more_reasons,
         "troubles": _troubles(found, lines),
         "sprout": _overridden(found),
-        "undone_by": _undone_by(found),
-        "rights": _rights(request, found),
+        "since": turned,
+        "rights": _rights(request, found, turned),
         "lines": lines,
         "first_lines_left_out": len(lines) == LINES_SHOWN,
     }
@@ -149,12 +151,6 @@ def _signals_of(found: Run) -> SignalRefresh | None:
     return refreshes.first()
 
 
-def _undone_by(found: Run) -> Run | None:
-    if found.kind != RunKind.ROLLBACK:
-        return None
-    return found.undone_by.exclude(dry_run=True).order_by("id").first()
-
-
 def _overridden(found: Run) -> tuple[Any, str | None, Move] | None:
     """Return the sprout of an override: id, title, and its move."""
     move = Move.objects.filter(run=found.pk, position=1).first() if found.kind == RunKind.OVERRIDE else None
@@ -166,7 +162,7 @@ def _overridden(found: Run) -> tuple[Any, str | None, Move] | None:
     return move.sprout_id, title[0] if title else None, move
 
 
-def _rights(request: HttpRequest, found: Run) -> dict[str, bool]:
+def _rights(request: HttpRequest, found: Run, turned: Since) -> dict[str, bool]:
     """Return what whoever asks may do about the run in the state that it is in."""
     user = request.user
     acts = may(user, Right.ROLL_BACK if found.kind == RunKind.ROLLBACK else Right.START_RUNS)
@@ -177,5 +173,5 @@ def _rights(request: HttpRequest, found: Run) -> dict[str, bool]:
         "resume": acts and found.status == RunStatus.FAILED,
         "discard": acts and found.status == RunStatus.FAILED,
         "decide": may(user, Right.APPROVE_RUNS) and found.status == RunStatus.HELD,
-        "roll_back": may(user, Right.ROLL_BACK) and moved and ended,
+        "roll_back": may(user, Right.ROLL_BACK) and moved and ended and bool(turned.standing),
     }

@@ -81,9 +81,18 @@ def test_a_rule_is_written_tried_out_applied_in_part_taken_back_and_put_back(
     expect(page.get_by_text(f"Succeeded: {matches - 1} advanced")).to_be_visible()
     assert tiers() - before == Counter(sapling=matches - 1)
 
-    # Take all of it back.
+    # Take all of it back; the box at the head is half ticked while some rows are not.
     hand.press(hand.link("Roll back this run"))
     hand.press(hand.button("Review them…"))
+    if hand.script:
+        head, row = page.locator("#all-rows"), page.locator("tbody input[name=row]").first
+        for ticked in (False, True):
+            row.set_checked(ticked)
+            expect(
+                page.get_by_text(f"{matches - 2 + ticked} of {matches - 1} sprouts chosen")
+            ).to_be_visible()
+            expect(head).to_have_js_property("indeterminate", not ticked)
+            expect(head).to_be_checked(checked=ticked)
     hand.write(hand.field("Reason (required)"), "Two citations are too few.")
     hand.press(hand.button(f"Roll back {matches - 1} sprouts"))
     expect(page.get_by_text(f"{matches - 1} sprouts rolled back")).to_be_visible()

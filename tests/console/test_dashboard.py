@@ -19,6 +19,7 @@ from tests.console.markup import markup
 from tests.console.people import approver, operator, viewer
 from tests.criteria.cast import make_rule
 from tests.factories import CREATED, add_model, add_rule, finished_run, make_sprout
+from tests.rollback.cast import rollback
 from tests.test_history import _today, _usually
 
 pytestmark = pytest.mark.django_db
@@ -209,3 +210,12 @@ def test_signals_that_stand_as_of_an_earlier_day_than_their_refresh_say_so() -> 
     refresh_signals(as_of=CREATED)
     for page in pages:
         assert re.search(r"as of <time datetime=\"2025-12-01T", client.get(page).text), page
+
+
+def test_a_run_that_failed_is_called_by_its_kind() -> None:
+    add_rule()
+    make_sprout(signals={"citations": 5})
+    run = finished_run()
+    back = rollback(run=run.pk)
+    Run.objects.filter(pk=back.pk).update(status="failed", error="no luck", finished_at=None)
+    assert f"Rollback {back.pk} failed" in markup(_dashboard(operator()))

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from advancement.criteria.errors import AdvancementError
-from advancement.holds import set_hold
+from advancement.holds import set_hold, set_holds
 from advancement.models import AdvancementEvent, Move, Run, SignalAggregation, Sprout
 from advancement.models.runs import RunTrigger
 from advancement.rights import APPROVER, OPERATOR
@@ -482,6 +482,41 @@ def test_what_no_longer_holds_is_said_by_reason_and_by_name(run: Run) -> None:
         "trees/oak.md": "It moved to tree after the plan was made.",
     }
     assert client.get(at("plan_changes", run.pk) + "?after=99999").context["rows"] == []
+
+
+def test_where_a_part_holds_the_bar_says_what_will_be_skipped(run: Run) -> None:
+    stir(run)
+    part = words(operator().get(at("plan_changes", run.pk), **HTMX))
+    assert "To apply 4; 2 will be skipped, each with its reason." in part
+    assert "2 no longer hold and will be skipped." in part
+    assert "Apply 4" not in part, "the bar with its button stays as it was looked at"
+    row = {"position": str(position_of(run, "beech")), "struck": "1", "seen": "1"}
+    assert "2 no longer hold and will be skipped." in words(
+        operator().post(at("strike", run.pk), row, **HTMX)
+    )
+
+
+def test_where_nothing_holds_any_more_a_new_dry_run_is_offered_instead_of_applying(run: Run) -> None:
+    set_holds([move.sprout_id for move in moves_of(run)], reason="wait", by="ada")
+    answer = operator().get(at("plan_changes", run.pk), **HTMX)
+    said = words(answer)
+    assert "None of these 5 moves holds any more: applying would move nothing" in said
+    assert "Applying would move nothing. None of its 5 moves holds any more." in said
+    assert "Discard… New dry run" in said
+    assert said.count("New dry run") == 1
+    assert "Apply 5" not in said
+    assert "Within limits" not in said
+    assert answer.text.count('hx-swap-oob="true"') == 2, "the bar and the sums"
+    page = words(operator().get(at("plan_changes", run.pk)))
+    assert "None of the 5 moves holds any more: applying would move nothing" in page
+    assert "New dry run" in page
+
+
+def test_who_may_only_look_is_offered_no_dry_run(run: Run) -> None:
+    set_holds([move.sprout_id for move in moves_of(run)], reason="wait", by="ada")
+    said = words(viewer().get(at("plan_changes", run.pk), **HTMX))
+    assert "applying would move nothing" in said
+    assert "New dry run" not in said
 
 
 def test_the_page_asks_for_it_after_it_is_shown_or_on_demand(

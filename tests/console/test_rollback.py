@@ -889,7 +889,7 @@ def test_an_undo_is_reviewed_and_confirmed_and_leaves_the_rule_off(operator: Cli
     assert "2 released" in result
     assert "still off: " in result
     former = operator.get(address(plan))
-    assert f"Undo {run.pk} undid 2 of these" in words(former)
+    assert f"2 of 3 moves were undone since, by Undo {run.pk}." in words(former)
     assert "2 of them released since" in words(former)
     assert "Undo the rest…" in words(former)
     assert_ledger_holds()
@@ -925,7 +925,7 @@ def test_the_scope_counts_what_can_be_taken_back_once_and_tells_what_was_apart(o
     assert "rolled back already" not in counted()
     rollback(run=run.pk, excluded=(sprouts[0].pk,))
     assert "1 advancement In run" in counted()
-    assert "2 more were rolled back already." in counted()
+    assert "2 others were rolled back already." in counted()
     plan = reviewed(operator, run=run.pk, range="all")
     assert (plan.moves_planned, plan.evaluated) == (1, 3)
     rollback(run=run.pk)

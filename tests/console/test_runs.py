@@ -2,16 +2,20 @@
 
 import re
 from datetime import timedelta
+from time import sleep
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from django.db import OperationalError
 from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 
-from advancement.models import AdvancementEvent, Run, RunLogLine
+from advancement.models import AdvancementEvent, Move, Run, RunLogLine
 from advancement.models.runs import RunTrigger
+from advancement.rollback import reversals
+from advancement.rollback.reversals import Turn, turns_of_run
 from advancement.rollback.scope import RollbackRequest
 from advancement.runs.override import override_tier
 from advancement.runs.schedule import note_tick, work_off
@@ -19,7 +23,7 @@ from advancement.runs.start import RunRequest, claim_date, start_rollback, start
 from advancement.runs.work import work_on
 from advancement.templatetags.runs import duration
 from tests.console.markup import markup
-from tests.console.runs_cast import HTMX, approver, operator, viewer, waiting_run
+from tests.console.runs_cast import HTMX, approver, operator, viewer, waiting_run, words
 from tests.factories import add_model, add_rule, finished_run, make_sprout, planned_run
 from tests.runs.conftest import DAY, failing_batches, let_lease_expire, no_delays, plant
 
@@ -39,8 +43,8 @@ def grove() -> None:
     plant(3, citations=1)
 
 
-def taken_back(**scope: int) -> Run:
-    request = RollbackRequest(reason="Too early", requested_by="ada", **scope)  # type: ignore[arg-type]
+def taken_back(**scope: Any) -> Run:
+    request = RollbackRequest(reason="Too early", requested_by="ada", **scope)
     run = start_rollback(request, trigger=RunTrigger.CONSOLE)
     return work_on(run.pk, run.lease_token)
 
@@ -349,6 +353,27 @@ def test_a_run_whose_worker_died_says_that_another_takes_it_up(grove: None) -> N
     assert "Its worker has not been heard of" in operator().get(at("run", run.pk)).text
 
 
+def test_a_run_whose_worker_is_silent_shows_its_last_progress_and_no_speed(grove: None) -> None:
+    run = planned_run(batch_size=2)
+    said: list[str] = []
+
+    def look(phase: str, done: int, total: int) -> None:
+        sleep(0.01)  # or the moves would have taken no time
+        if done == 4:
+            said.append(words(operator().get(at("run", run.pk))))
+            Run.objects.filter(pk=run.pk).update(
+                lease_expires_at=F("lease_expires_at") - timedelta(minutes=1)
+            )
+            said.append(words(operator().get(at("run", run.pk))))
+
+    work_on(run.pk, run.lease_token, progress=look)
+    at_work, silent = said
+    assert "a second" in at_work
+    assert "last progress" not in at_work
+    assert "last progress 60 seconds ago" in silent
+    assert "a second" not in silent
+
+
 @pytest.mark.usefixtures("no_delays")
 @pytest.mark.django_db(transaction=True)
 def test_a_failed_run_says_why_and_is_resumed(grove: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -487,6 +512,80 @@ def test_rollbacks_and_overrides_have_their_page_too(grove: None) -> None:
     key = str(sprout.pk)
     sprout.delete()
     assert key in operator().get(at("run", override.pk)).text
+
+
+def test_a_run_says_how_many_of_its_moves_were_rolled_back_since_and_by_what(grove: None) -> None:
+    run = finished_run()
+    pages = (at("run", run.pk), at("plan", run.pk))
+    assert "since, by" not in "".join(words(operator().get(page)) for page in pages)
+    one, *_ = Move.objects.filter(run=run.pk).values_list("sprout_id", flat=True)
+    first = taken_back(sprout=one)
+    for page in pages:
+        assert f"1 of 5 moves was rolled back since, by Rollback {first.pk}." in words(operator().get(page))
+    assert "Roll back this run" in words(operator().get(pages[0]))
+    rest = taken_back(run=run.pk)
+    for page in pages:
+        assert f"4 of 5 moves were rolled back since, by Rollback {rest.pk}." in words(operator().get(page))
+        assert f'href="{at("run", rest.pk)}"' in operator().get(page).text
+    assert "Roll back this run" not in words(operator().get(pages[0]))
+    undo = taken_back(undoes=rest.pk)
+    for page in pages:
+        said = words(operator().get(page))
+        assert f"4 of 5 moves were rolled back and put back again since, by Undo {undo.pk}." in said
+        assert f"1 of 5 moves was rolled back since, by Rollback {first.pk}." in said
+    assert "Roll back this run" in words(operator().get(pages[0]))
+
+
+def test_a_rollback_that_was_undone_says_so_and_offers_no_undo(grove: None) -> None:
+    run = finished_run()
+    back = taken_back(run=run.pk)
+    pages = (at("run", back.pk), at("review_rollback", back.pk))
+    assert "Result and Undo" in words(operator().get(pages[0]))
+    assert "Undo…" in words(operator().get(pages[1]))
+    wanted = RollbackRequest(reason="all right", requested_by="ada", undoes=back.pk)
+    undo = start_rollback(wanted, trigger=RunTrigger.CONSOLE)
+    assert f"Undo {undo.pk} is undoing this" in words(operator().get(pages[1]))
+    work_on(undo.pk, undo.lease_token)
+    for page in pages:
+        said = words(operator().get(page))
+        assert f"5 of 5 moves were undone since, by Undo {undo.pk}." in said
+        assert "and Undo" not in said
+        assert "Undo…" not in said
+    again = taken_back(undoes=undo.pk)
+    for page in pages:
+        said = words(operator().get(page))
+        assert f"5 of 5 moves were undone and taken back again since, by Undo {again.pk}." in said
+    assert f"5 of 5 moves were taken back since, by Undo {again.pk}." in words(
+        operator().get(at("run", undo.pk))
+    )
+
+
+def test_what_became_of_the_moves_since_takes_as_many_queries_however_many_there_are(
+    grove: None, django_assert_num_queries: Any
+) -> None:
+    run = finished_run()
+    with django_assert_num_queries(1):
+        assert turns_of_run(run) == ()
+    back = taken_back(run=run.pk)
+    with django_assert_num_queries(1):
+        assert turns_of_run(run) == (Turn(back.pk, 5, taken_back=True),)
+
+
+def test_of_a_large_run_it_is_remembered_until_a_rollback_makes_moves(
+    grove: None, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    caches["process"].clear()
+    monkeypatch.setattr(reversals, "MANY", 5)
+    run = finished_run()
+    one, *_ = Move.objects.filter(run=run.pk).values_list("sprout_id", flat=True)
+    assert turns_of_run(run) == ()
+    first = taken_back(sprout=one)
+    assert turns_of_run(run) == (Turn(first.pk, 1, taken_back=True),)
+    with django_assert_num_queries(1):
+        turns_of_run(run)
+    rest = taken_back(run=run.pk)
+    assert {turn.run_id for turn in turns_of_run(run)} == {first.pk, rest.pk}
+    caches["process"].clear()
 
 
 def test_left_outs_are_grouped_with_links_and_named(grove: None) -> None:

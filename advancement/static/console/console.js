@@ -9,7 +9,18 @@
   }
 
   // Buttons that need this script are hidden without it.
-  const reveal = (root) => root.querySelectorAll(".theme-toggle, [data-copy], [data-check-all], button[data-dialog]").forEach((button) => { button.hidden = false; });
+  const reveal = (root) => {
+    root.querySelectorAll(".theme-toggle, [data-copy], [data-check-all], button[data-dialog]").forEach((button) => { button.hidden = false; });
+    root.querySelectorAll("[data-check-all]").forEach(sumUp);
+  };
+  // A box that ticks all boxes of a table is half ticked where some of them are.
+  const boxesOf = (all) => [...all.closest("table").querySelectorAll("tbody input[type=checkbox]")];
+  function sumUp(all) {
+    const boxes = boxesOf(all);
+    const ticked = boxes.filter((box) => box.checked).length;
+    all.checked = ticked > 0 && ticked === boxes.length;
+    all.indeterminate = ticked > 0 && ticked < boxes.length;
+  }
   reveal(document);
   document.addEventListener("htmx:load", (event) => reveal(event.detail.elt));
 
@@ -100,9 +111,9 @@
 
   // One box that ticks all boxes of a table.
   document.addEventListener("change", (event) => {
-    const all = event.target.closest("[data-check-all]");
-    if (!all) return;
-    all.closest("table").querySelectorAll("tbody input[type=checkbox]").forEach((box) => { box.checked = all.checked; });
+    const all = event.target.closest("table")?.querySelector("[data-check-all]");
+    if (all === event.target) boxesOf(all).forEach((box) => { box.checked = all.checked; });
+    else if (all) sumUp(all);
   });
 
   // Filters apply as they change; the button serves those without script.

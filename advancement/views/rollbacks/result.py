@@ -15,6 +15,7 @@ from advancement.views.paging import MOST_COUNTED
 from advancement.views.rollbacks.buckets import REVERTED, outcome_buckets
 from advancement.views.rollbacks.rows import listing, search_term
 from advancement.views.rollbacks.wording import rules_by_slug, scope_address, scope_words, titles
+from advancement.views.turns import since
 
 _REASONS_SHOWN = 5
 
@@ -46,7 +47,7 @@ def _outcome(request: HttpRequest, run: Run, several_steps: bool) -> dict[str, A
     buckets = outcome_buckets(run, counts, reverted)
     named = request.GET.get("bucket", REVERTED)
     bucket = named if any(b.slug == named for b in buckets) else REVERTED
-    undone = list(run.undone_by.filter(dry_run=False).order_by("id"))
+    turned = since(run, reverted)
     dropped = run.moves_to_make - reverted - counts.get(LeftOutBucket.SKIPPED, 0)
     return {
         "reverted": reverted,
@@ -55,8 +56,8 @@ def _outcome(request: HttpRequest, run: Run, several_steps: bool) -> dict[str, A
         "not_reached": max(dropped, 0),
         "skips": _skips(run) if counts.get(LeftOutBucket.SKIPPED) else [],
         "holds": _holds(run),
-        "undone_by": undone,
-        "can_undo": run.status in _UNDOABLE and reverted > sum(undo.advanced for undo in undone),
+        "since": turned,
+        "can_undo": run.status in _UNDOABLE and turned.untouched > 0,
         "may_undo": may(request.user, Right.ROLL_BACK),
         "buckets": buckets,
         "bucket": bucket,
