@@ -27,10 +27,25 @@ def judged_events(run: Run, using: str) -> Fragment:
         sprouts = Sprout.objects.filter(pk__in=run.excluded).values_list("id")
         excluded = Fragment.of(sprouts, using, prefix="excluded")
     considered, stands = ("TRUE", "TRUE") if run.undoes_id else (_STANDING, "reversed = 0")
-    unwind = "TRUE" if run.unwind else "FALSE"
-    b = LeftOutBucket
     sql = f"""
-        WITH starts AS (
+        WITH {_history(considered)},
+        {_sorted(stands, excluded.sql, "TRUE" if run.unwind else "FALSE")},
+        reached AS (
+            SELECT sorted.*, SUM(CASE WHEN bucket = '{REVERTED}' THEN in_scope ELSE 0 END)
+                OVER (PARTITION BY sprout_id ORDER BY revision) AS on_the_way
+            FROM sorted
+        )
+        SELECT id AS event_id, sprout_id, revision, sprout_revision, from_tier, to_tier, bucket
+        FROM reached
+        WHERE in_scope = 1 OR (on_the_way > 0 AND bucket = '{REVERTED}')
+    """
+    return Fragment(sql, excluded.constants)
+
+
+def _history(considered: str) -> str:
+    """Return `history`: of each sprout, the events to consider from the first one in scope on."""
+    return f"""
+        starts AS (
             SELECT e.sprout_id, MIN(e.revision) AS revision
             FROM {SCOPE} AS scope JOIN advancement_events AS e ON e.id = scope.id
             GROUP BY e.sprout_id
@@ -52,7 +67,14 @@ def judged_events(run: Run, using: str) -> Fragment:
             LEFT JOIN lifecycle_tiers AS t
                 ON t.lifecycle_model_id = s.lifecycle_model_id AND t.slug = e.from_tier
             WHERE {considered}
-        ),
+        )
+    """
+
+
+def _sorted(stands: str, excluded: str, unwind: str) -> str:
+    """Return `sorted`: those events, each in its bucket by what happened to the sprout after it."""
+    b = LeftOutBucket
+    return f"""
         counted AS (
             SELECT history.*,
                 SUM(override) OVER newest_first AS overrides_since,
@@ -65,21 +87,12 @@ def judged_events(run: Run, using: str) -> Fragment:
             SELECT counted.*, CASE
                 WHEN reversed = 1 THEN '{b.ALREADY_ROLLED_BACK}'
                 WHEN gone = 1 THEN '{b.GONE}'
-                WHEN sprout_id IN ({excluded.sql}) THEN '{b.EXCLUDED}'
+                WHEN sprout_id IN ({excluded}) THEN '{b.EXCLUDED}'
                 WHEN overrides_since > 0 THEN '{b.OVERRIDDEN_SINCE}'
                 WHEN others_since > 0 AND NOT {unwind} THEN '{b.ADVANCED_SINCE}'
                 WHEN dead_ends > 0 THEN '{b.TIER_GONE}'
                 ELSE '{REVERTED}'
             END AS bucket
             FROM counted
-        ),
-        reached AS (
-            SELECT sorted.*, SUM(CASE WHEN bucket = '{REVERTED}' THEN in_scope ELSE 0 END)
-                OVER (PARTITION BY sprout_id ORDER BY revision) AS on_the_way
-            FROM sorted
         )
-        SELECT id AS event_id, sprout_id, revision, sprout_revision, from_tier, to_tier, bucket
-        FROM reached
-        WHERE in_scope = 1 OR (on_the_way > 0 AND bucket = '{REVERTED}')
     """
-    return Fragment(sql, excluded.constants)

@@ -199,13 +199,8 @@ def confirm_rollback(
         limit_idling(using)
         run = lock_reviewed(run_id, revision, using=using)
         _check_confirmable(run, digest)
-        now = database_now(using)
-        if hold and hold_until is not None and hold_until <= now:
-            raise AdvancementError(
-                f"The hold would end at {hold_until:%Y-%m-%d %H:%M} UTC, which has passed."
-            )
-        if run.undoes_id and (hold or disable_rules):
-            raise AdvancementError("An undo releases holds; it neither sets any nor disables rules.")
+        now, hold_until = database_now(using), hold_until if hold else None
+        _check_afterwards(run, now, hold_until, more=hold or disable_rules)
         Run.objects.using(using).filter(pk=run_id).update(
             status=RunStatus.APPROVED,
             dry_run=False,
@@ -214,15 +209,15 @@ def confirm_rollback(
             decided_at=now,
             decision_reason=written(reason),
             hold=hold,
-            hold_until=hold_until if hold else None,
+            hold_until=hold_until,
             disable_rules=disable_rules,
             lease_expires_at=None,
             finished_at=None,
         )
         _drop_struck(run, by, using)
         run.refresh_from_db(using=using)
-        what = "undo" if run.undoes_id else "rollback"
-        note(run_id, f"{by} confirmed the {what}{_less_struck(run)}: {written(reason)}", using=using)
+        said = f"{by} confirmed the {'undo' if run.undoes_id else 'rollback'}{_less_struck(run)}"
+        note(run_id, f"{said}: {written(reason)}", using=using)
     wake_up(RUNS_CLUSTER)
 
 
@@ -239,6 +234,13 @@ def _check_confirmable(run: Run, digest: str) -> None:
         )
     if not run.moves_planned:
         raise AdvancementError(f"The plan of run {run.pk} takes nothing back; there is nothing to confirm.")
+
+
+def _check_afterwards(run: Run, now: datetime, hold_until: datetime | None, *, more: bool) -> None:
+    if hold_until is not None and hold_until <= now:
+        raise AdvancementError(f"The hold would end at {hold_until:%Y-%m-%d %H:%M} UTC, which has passed.")
+    if run.undoes_id and more:
+        raise AdvancementError("An undo releases holds; it neither sets any nor disables rules.")
 
 
 def _decide(run_id: int, status: RunStatus, by: str, reason: str, using: str) -> None:

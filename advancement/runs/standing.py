@@ -1,20 +1,16 @@
-"""How far a run has got and what it waits for, for people who watch it."""
+"""How far a run has got, for people who watch it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import QuerySet
-
 from advancement.database.clock import database_now
 from advancement.models import AdvancementEvent, LeftOut, Run
 from advancement.models.runs import LeftOutBucket, RunKind, RunStatus
 from advancement.runs.lease import UNFINISHED, lease_for
-from advancement.runs.schedule import scheduler_fault
-from advancement.runs.waking import RUNS_CLUSTER
 
-# A cluster that is awake takes a run up within a second or two.
-PATIENCE: Final = timedelta(seconds=10)
+# Longer than a batch takes.
+_SILENT: Final = timedelta(seconds=10)
 # The speed is that of the newest moves, so that an interruption is soon forgotten.
 _RECENT: Final = 2_000
 
@@ -82,50 +78,13 @@ def counted_skipped(run: Run, using: str = "default") -> int:
     return skipped - (run.moves_struck if run.kind == RunKind.ADVANCEMENT else 0)
 
 
-def waits_because(run: Run, *, using: str = "default") -> str | None:
-    """Return why a run that has work to do does not go on, and what to do about it; None when it does."""
-    if not unfinished(run):
-        return None
-    now = database_now(using)
-    if run.lease_expires_at is not None and run.lease_expires_at >= now:
-        other = _others(run, using).filter(status=RunStatus.APPLYING).first()
-        if other and run.status in {RunStatus.PLANNED, RunStatus.APPROVED}:
-            return f"It waits for run {other.pk}, which is being applied: one run at a time moves sprouts."
-        return None
-    if run.lease_expires_at is not None:
-        return (
-            "Its worker has not been heard of for longer than its lease. Within a minute the cluster "
-            f"{RUNS_CLUSTER} takes it up where it stopped, if it is running."
-        )
-    since = run.decided_at if run.status == RunStatus.APPROVED else run.created_at
-    if since is None or now - since <= PATIENCE:
-        return None
-    return _nobody_took_it(run, now, using)
-
-
-def _nobody_took_it(run: Run, now: datetime, using: str) -> str:
-    if busy := _others(run, using).filter(lease_expires_at__gte=now, status__in=UNFINISHED).first():
-        return f"The cluster {RUNS_CLUSTER} works on run {busy.pk}; this one comes after it."
-    if fault := scheduler_fault(using=using):
-        return f"No task cluster answers: {fault}. manage.py console starts all of them."
-    return (
-        f"Nobody has taken it up yet. See that the cluster {RUNS_CLUSTER} runs "
-        f"(Q_CLUSTER_NAME={RUNS_CLUSTER} manage.py qcluster, or manage.py console for all)."
-    )
-
-
-def _others(run: Run, using: str) -> "QuerySet[Run]":
-    runs = Run.objects.using(using).exclude(pk=run.pk).exclude(kind=RunKind.OVERRIDE)
-    return runs.order_by("id")
-
-
 def _silent_since(run: Run, using: str) -> datetime | None:
     """Return when the worker of a run that is being applied was last at work; None when that is just now."""
     if run.lease_expires_at is None:
         return None
     # Each batch renews the lease.
     renewed = run.lease_expires_at - lease_for(run.status)
-    return renewed if database_now(using) - renewed > PATIENCE else None
+    return renewed if database_now(using) - renewed > _SILENT else None
 
 
 def _batches(run: Run) -> int:

@@ -1,43 +1,91 @@
-"""Why a run that waits for the cluster has not been taken up yet."""
+"""Why a run that has work to do does not go on."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Final
 
 from django.db.models import QuerySet
 
 from advancement.database.clock import database_now
 from advancement.models import Run
+from advancement.models.runs import RunKind, RunStatus
 from advancement.runs.lease import UNFINISHED
+from advancement.runs.schedule import scheduler_fault
+from advancement.runs.standing import unfinished
+from advancement.runs.waking import RUNS_CLUSTER
 
 # An idle cluster takes up what it was woken for within a second or two.
-USUAL_WAIT: Final = timedelta(seconds=6)
+USUAL_WAIT: Final = timedelta(seconds=10)
+
+
+class Why(Enum):
+    """What keeps a run: the queue, a run that is being applied, or the death of its worker."""
+
+    QUEUED = "queued"
+    APPLYING = "applying"
+    LOST = "lost"
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A run that nobody works on: since when, and the run that is worked on before it, if there is one.
+    """A run that does not go on: why, since when, and the run that comes before it, if there is one.
 
-    Without one, and after more than the usual time, no cluster seems to run.
+    Where nothing comes before a queued one, and it takes `long`, no cluster seems to run.
     """
 
+    why: Why
     since: datetime
     long: bool
-    behind: Run | None
+    behind: Run | None = None
+
+    @property
+    def lost(self) -> bool:
+        """Whether its worker has not been heard of for longer than its lease."""
+        return self.why is Why.LOST
 
 
 def waiting(run: Run, *, using: str = "default") -> Waiting | None:
-    """Return how a run waits to be taken up; None when somebody works on it, or it is at its end."""
-    if run.status not in UNFINISHED:
+    """Return how a run waits; None when somebody works on it, or nobody has anything to do about it."""
+    if not unfinished(run):
         return None
     now = database_now(using)
-    if run.lease_expires_at is not None and run.lease_expires_at > now:
-        return None
     since = run.decided_at or run.created_at
-    behind = being_worked_on(now, using=using).exclude(pk=run.pk).order_by("id").first()
-    return Waiting(since, now - since > USUAL_WAIT, behind)
+    long = now - since > USUAL_WAIT
+    others = being_worked_on(now, using=using).exclude(pk=run.pk).order_by("id")
+    if run.lease_expires_at is not None and run.lease_expires_at >= now:
+        may_wait = run.status in {RunStatus.PLANNED, RunStatus.APPROVED}
+        other = others.filter(status=RunStatus.APPLYING).first() if may_wait else None
+        return Waiting(Why.APPLYING, since, long, other) if other else None
+    if run.lease_expires_at is not None:
+        return Waiting(Why.LOST, run.lease_expires_at, long=True)
+    return Waiting(Why.QUEUED, since, long, others.first())
+
+
+def waits_because(found: Waiting | None, *, using: str = "default") -> str | None:
+    """Say why a run does not go on, and what to do about it; None when it does, or will in a moment."""
+    if found is None:
+        return None
+    if found.why is Why.APPLYING and found.behind:
+        return f"It waits for run {found.behind.pk}, which is being applied: one run at a time moves sprouts."
+    if found.lost:
+        return (
+            "Its worker has not been heard of for longer than its lease. Within a minute the cluster "
+            f"{RUNS_CLUSTER} takes it up where it stopped, if it is running."
+        )
+    if not found.long:
+        return None
+    if found.behind:
+        return f"The cluster {RUNS_CLUSTER} works on run {found.behind.pk}; this one comes after it."
+    if fault := scheduler_fault(using=using):
+        return f"No task cluster answers: {fault}. manage.py console starts all of them."
+    return (
+        f"Nobody has taken it up yet. See that the cluster {RUNS_CLUSTER} runs "
+        f"(Q_CLUSTER_NAME={RUNS_CLUSTER} manage.py qcluster, or manage.py console for all)."
+    )
 
 
 def being_worked_on(now: datetime, *, using: str = "default") -> QuerySet[Run]:
-    """Return the runs that a worker holds the lease of."""
-    return Run.objects.using(using).filter(status__in=UNFINISHED, lease_expires_at__gt=now)
+    """Return the runs that a worker of the cluster holds the lease of."""
+    runs = Run.objects.using(using).filter(status__in=UNFINISHED, lease_expires_at__gte=now)
+    return runs.exclude(kind=RunKind.OVERRIDE)

@@ -14,7 +14,8 @@ from advancement.rights import Right
 from advancement.runs.diary import RETRIED
 from advancement.runs.planned import Reason, lines_of, reasons_of, tally_of, titles_of
 from advancement.runs.review import under_review
-from advancement.runs.standing import Standing, standing_of, unfinished, waits_because
+from advancement.runs.standing import Standing, standing_of, unfinished
+from advancement.runs.waiting import waiting, waits_because
 from advancement.templatetags.runs import run_name
 from advancement.views.access import allows, may
 from advancement.views.addresses import whole_number
@@ -119,7 +120,7 @@ def _progress(found: Run, standing: Standing, lines: Sequence[RunLogLine], struc
         "standing": standing,
         "live": unfinished(found),
         "review": under_review(found),
-        "waits": waits_because(found),
+        "waits": waits_because(waiting(found)),
         "last_line": lines[-1].pk if lines else 0,
     }
 

@@ -20,7 +20,7 @@ from tests.console.markup import markup
 from tests.criteria.cast import make_rule
 from tests.factories import CREATED, add_rules, finished_run, make_sprout
 from tests.rollback.cast import advanced, buckets, newest_event, override, rollback, tier, tiers
-from tests.runs.conftest import assert_ledger_holds, plant
+from tests.runs.conftest import assert_ledger_holds, let_lease_expire, plant
 
 pytestmark = pytest.mark.django_db
 
@@ -319,6 +319,17 @@ def test_who_waits_is_told_when_no_cluster_runs_and_what_it_waits_for(
     soon = datetime.now(UTC) + timedelta(minutes=1)
     Run.objects.filter(pk=run.pk).update(status="applying", lease_expires_at=soon)
     assert f"It waits for run {run.pk}, which is being worked on" in words(operator.get(address(plan)))
+
+
+def test_a_rollback_whose_worker_died_says_that_another_takes_it_up(operator: Client) -> None:
+    advanced(2)
+    plan = reviewed(operator, rule="a-rule")
+    confirm(operator, plan)
+    Run.objects.filter(pk=plan.pk).update(status="applying", lease_owner="gone:1")
+    let_lease_expire(plan)
+    said = words(operator.get(address(plan)))
+    assert "Its worker has not been heard of for longer than its lease." in said
+    assert "No task cluster has taken it up" not in said
 
 
 def test_a_plan_that_failed_says_why_and_can_be_made_again(operator: Client) -> None:

@@ -17,7 +17,7 @@ from advancement.rights import Right
 from advancement.rollback.changes import Changes
 from advancement.rollback.figures import Destination, Figures, figures_of, rules_to_disable
 from advancement.runs.schedule import next_slot
-from advancement.runs.waiting import waiting
+from advancement.runs.waiting import waiting, waits_because
 from advancement.templatetags.runs import run_name
 from advancement.views.access import allows, may
 from advancement.views.paging import count_up_to
@@ -209,12 +209,13 @@ def _in_daily_run(rule: AdvancementRule) -> bool:
 
 
 def _waiting_context(run: Run) -> dict[str, Any]:
-    names = titles(rules_by_slug([run.scope_rule_id]))
+    names, found = titles(rules_by_slug([run.scope_rule_id])), waiting(run)
     return {
         "title": run_name(run),
         "run": run,
         "step": 1 if run.status == RunStatus.PLANNING else 3,
         "words": scope_words(run, names),
-        "waiting": waiting(run),
+        "waiting": found,
+        "waits": waits_because(found) if found and found.lost else None,
         "planning": run.status == RunStatus.PLANNING,
     }
