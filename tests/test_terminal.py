@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from advancement.aggregation import refresh_signals
-from advancement.management.commands.demo import SAMPLE
+from advancement.sample import FOLDER
 from tests.processes import ROOT, environment, manage, sqlite
 
 
@@ -51,12 +51,12 @@ def grove(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Make a database of this module's own, with the sample's sprouts."""
     settings = {"DEBUG": "1", "DATABASE_URL": sqlite(tmp_path_factory.mktemp("grove"))}
     assert manage("migrate", "-v0", **settings).returncode == 0
-    assert manage("import_sprouts", str(SAMPLE / "sprouts.csv"), **settings).returncode == 0
+    assert manage("import_sprouts", str(FOLDER / "sprouts.csv"), **settings).returncode == 0
     return settings
 
 
 LONG_WORK = {
-    ("import_sprouts", str(SAMPLE / "sprouts.csv")): "Importing sprouts",
+    ("import_sprouts", str(FOLDER / "sprouts.csv")): "Importing sprouts",
     ("aggregate_signals", "--full"): "adding up totals",
     ("run_advancement", "--dry-run"): "planning",
 }
