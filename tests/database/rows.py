@@ -22,7 +22,10 @@ from advancement.models import (
     Schedule,
     Seal,
     SignalRefresh,
+    SignalRequest,
     Tier,
+    Upload,
+    UploadPart,
     UsageEvent,
 )
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
@@ -97,6 +100,19 @@ def saved(row: models.Model) -> Any:
     return row
 
 
+def upload_values(**fields: Any) -> Upload:
+    """Return a file that came in by the browser and is not saved yet."""
+    defaults: dict[str, Any] = {
+        "kind": "sprouts",
+        "name": "sprouts.csv",
+        "size": 1,
+        "uploaded_by": "ada",
+        "uploaded_at": CREATED,
+        "skip_bad_rows": False,
+    }
+    return Upload(**defaults | fields)
+
+
 def usage_event_values(**fields: Any) -> UsageEvent:
     """Return a usage event that is not saved yet."""
     defaults: dict[str, Any] = {
@@ -141,12 +157,15 @@ VALID: dict[str, Callable[[], models.Model]] = {
     "refresh": lambda: SignalRefresh(
         kind="aggregation", as_of=CREATED, started_at=CREATED, finished_at=CREATED, sprouts=0
     ),
+    "refresh request": lambda: SignalRequest(asked_by="ada", asked_at=CREATED),
     "rule": lambda: AdvancementRule(id="another-rule", created_at=CREATED),
     "run": run_values,
     "schedule": lambda: Schedule(activated_at=CREATED),
     "seal": seal_values,
     "sprout": sprout_values,
     "tier": lambda: Tier(lifecycle_model_id="botanical", slug="forest", label="Forest", position=5),
+    "upload": upload_values,
+    "upload part": lambda: UploadPart(upload=saved(upload_values()), content="file", number=0, data=b"x"),
     "usage event": usage_event_values,
     "version": version_values,
 }

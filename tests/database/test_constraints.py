@@ -23,6 +23,7 @@ RUN_COUNTERS = (
     *("attempts", "lease_token", "moves_planned", "cursor", "evaluated", "advanced", "no_match"),
     *("no_signals", "held", "invalid", "blocked", "skipped"),
 )
+LEASE: dict[str, list[Any]] = {column: [*NO_INTEGER, None] for column in ("attempts", "lease_token")}
 
 REFUSED: dict[str, dict[str, list[Any]]] = {
     "aggregation": {column: [x for x in NO_COUNT if x is not NAN] for column in COUNT_COLUMNS}
@@ -72,6 +73,7 @@ REFUSED: dict[str, dict[str, list[Any]]] = {
         "failed_at": [CREATED],
     },
     "refresh": {"kind": ["guess", ""], "as_of": [None], "sprouts": [*NO_INTEGER, None]},
+    "refresh request": {"id": [0, 2]} | LEASE,
     "rule": {"id": ["", None]},
     "run": {
         "kind": ["promotion", "", None],
@@ -93,6 +95,8 @@ REFUSED: dict[str, dict[str, list[Any]]] = {
     },
     "sprout": {"tier": ["", None], "initial_tier": ["", None], "revision": [*NO_INTEGER, None]},
     "tier": {"slug": ["", "seed", None], "position": [0, -1, 2**15, "first", None]},
+    "upload": {"kind": ["rules", "", None], "status": ["running", "", None], "name": ["", None]} | LEASE,
+    "upload part": {"content": ["rows", "", None], "number": [-1, None]},
     "usage event": {
         "id": ["", None],
         "session_id": ["", None],
@@ -154,7 +158,9 @@ def test_the_ends_of_a_range_belong_to_it(column: str, value: float) -> None:
     assert SignalAggregation.objects.filter(**{column: value}).count() == 1
 
 
-@pytest.mark.parametrize("name", ["aggregation", "criterion", "move", "rule", "sprout", "usage event"])
+@pytest.mark.parametrize(
+    "name", ["aggregation", "criterion", "move", "rule", "sprout", "upload part", "usage event"]
+)
 def test_there_is_one_row_for_each_key(name: str) -> None:
     row = VALID[name]()
     insert(row)
@@ -260,7 +266,9 @@ def test_one_run_applies_at_a_time_but_overrides_do_not_wait(kind: str) -> None:
         insert(run_values(status="applying", kind=kind))
 
 
-@pytest.mark.parametrize("name", ["aggregation", "criterion", "left out", "tier", "usage event"])
+@pytest.mark.parametrize(
+    "name", ["aggregation", "criterion", "left out", "tier", "upload part", "usage event"]
+)
 def test_what_a_row_points_at_must_exist(name: str) -> None:
     row = VALID[name]()
     key: models.Field[Any, Any] = next(f for f in row._meta.concrete_fields if f.is_relation and not f.null)

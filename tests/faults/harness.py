@@ -28,8 +28,8 @@ from tests.faults.state import State
 from tests.faults.verdict import Fault, Stage, Verdict, oracle, try_out
 from tests.faults.works import WORKS, Work
 
-KILLS, INSTANTS, TERMINATIONS, RESTARTS = 910, 40, 48, 24
-FULL_DISKS, BEHIND_POOLER = 24, 30
+KILLS, INSTANTS, TERMINATIONS, RESTARTS = 1100, 50, 64, 30
+FULL_DISKS, BEHIND_POOLER = 32, 36
 LANES, LONGEST_MINUTES = 3, 60
 _PLANTING = Work("plant", plant)
 

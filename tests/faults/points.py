@@ -104,6 +104,20 @@ POINTS: Final = (
     "advancement.importing.events:EventImporter.merge",
     "advancement.importing.signals:SignalImporter.merge",
     "advancement.importing.signals:SignalImporter.finish",
+    # imports and refreshes that people asked for
+    "advancement.importing.uploads:UploadPart.save",
+    "advancement.importing.uploads:take_first",
+    "advancement.importing.uploads:_write",
+    "advancement.importing.uploads:import_file",
+    "advancement.importing.uploads:_end",
+    "advancement.importing.uploads:_keep_rejects",
+    "advancement.runs.refreshing:take_first",
+    "advancement.runs.refreshing:refresh_signals",
+    "advancement.aggregation.refresh:_end_wish",
+    "advancement.leases:hand_over",
+    "advancement.leases:Held.write",
+    "advancement.leases:Held.__enter__",
+    "advancement.leases:Held.__exit__",
 )
 
 

@@ -51,6 +51,17 @@ QUERIES: Final[Mapping[str, str]] = {
     "usage": "SELECT id, sprout_id, event_type, session_id FROM usage_events",
     "signals": "SELECT to_jsonb(s) - 'id' - 'computed_at' FROM signal_aggregations AS s",
     "dirty": "SELECT DISTINCT sprout_id FROM signal_dirty_sprouts",
+    "upload": """
+        SELECT kind, name, size, uploaded_by, status, skip_bad_rows, outcome, lease_expires_at IS NULL
+        FROM uploads
+    """,
+    "part": """
+        SELECT u.kind, p.content, COUNT(*), md5(string_agg(p.data, '' ORDER BY p.number))
+        FROM upload_parts AS p JOIN uploads AS u ON u.id = p.upload_id GROUP BY u.id, p.content
+    """,
+    "wish": """
+        SELECT asked_by, finished_at IS NULL, error, lease_expires_at IS NULL FROM signal_requests
+    """,
     "totals": "SELECT totals FROM signal_refreshes ORDER BY id DESC LIMIT 1",
 }
 

@@ -3,12 +3,17 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
-from django.db import connection
+from django.db import connection, models
+from django.db.models import Q
 
-from advancement.models import Run
+from advancement.database.clock import ClockTimestamp
+from advancement.importing.uploads import OPEN, something_uploaded, work_on_uploads
+from advancement.models import OutboxMessage, Run, SignalRequest, Upload
 from advancement.runs.lease import UNFINISHED, abandoned
+from advancement.runs.refreshing import refresh_asked_for, refresh_when_asked
 from advancement.runs.schedule import resume_abandoned
 from advancement.runs.sealing import seal_ended_runs
 from tests.faults import copies
@@ -18,6 +23,8 @@ from tests.faults.state import State, compare, read_state
 from tests.faults.works import Work, prepare
 
 _ROUNDS = 3
+# Whatever one worker at a time works on.
+_LEASED: Final[tuple[type[models.Model], ...]] = (Run, OutboxMessage, Upload, SignalRequest)
 # A session whose client was killed ends by itself once the server looks at its socket.
 _SESSIONS_END_IN = 10.0
 
@@ -139,32 +146,41 @@ def resume_all() -> None:
     for _ in range(_ROUNDS):
         let_time_pass()
         seal_ended_runs()
-        if not abandoned().exists():
+        if not something_lies():
             return
-        resume_abandoned()
+        take_up()
+
+
+def something_lies() -> bool:
+    """Whether a tick would wake up the cluster for runs to take something up."""
+    return abandoned().exists() or something_uploaded() or refresh_asked_for()
+
+
+def take_up() -> None:
+    """Take up what lies, in the order of the cluster for runs."""
+    resume_abandoned()
+    work_on_uploads()
+    refresh_when_asked()
 
 
 def let_time_pass() -> None:
     """Let every lease and every waiting time of a failed run be over."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE advancement_runs SET lease_expires_at = clock_timestamp() - INTERVAL '1 second'"
-            " WHERE lease_expires_at IS NOT NULL"
-        )
-        cursor.execute(
-            "UPDATE advancement_runs SET retry_at = clock_timestamp() - INTERVAL '1 second'"
-            " WHERE retry_at IS NOT NULL"
-        )
-        cursor.execute(
-            "UPDATE outbox_messages SET lease_expires_at = clock_timestamp() - INTERVAL '1 second'"
-            " WHERE lease_expires_at IS NOT NULL"
-        )
+    over = ClockTimestamp() - timedelta(seconds=1)
+    for model in _LEASED:
+        model._default_manager.filter(lease_expires_at__isnull=False).update(lease_expires_at=over)
+    Run.objects.filter(retry_at__isnull=False).update(retry_at=over)
 
 
 def unfinished() -> list[str]:
-    """Return the runs that are stuck."""
-    stuck = Run.objects.filter(status__in=[*UNFINISHED, "failed"], dry_run=False)
-    return [f"run {run.pk} is {run.status}: {run.error}" for run in stuck]
+    """Return the runs, imports and refreshes that are stuck."""
+    runs = Run.objects.filter(status__in=[*UNFINISHED, "failed"], dry_run=False)
+    uploads = Upload.objects.filter(Q(status__in=OPEN) | Q(lease_expires_at__isnull=False))
+    wishes = SignalRequest.objects.filter(Q(finished_at=None) | Q(lease_expires_at__isnull=False))
+    return [
+        *(f"run {run.pk} is {run.status}: {run.error}" for run in runs),
+        *(f"upload {upload.pk} is {upload.status}" for upload in uploads),
+        *(f"the wish {wish} is open or held" for wish in wishes),
+    ]
 
 
 def leftovers() -> list[str]:

@@ -4,6 +4,7 @@ Each looks at what is on record before it asks for anything, as an operator does
 it can be called again after a fault, and comes to the same end as if it had been called once.
 """
 
+import contextlib
 import json
 import tempfile
 from collections.abc import Callable, Mapping
@@ -14,24 +15,31 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
+from django.db import transaction
 
 from advancement.aggregation.refresh import refresh_signals
+from advancement.criteria.errors import AdvancementError
 from advancement.database.clock import database_now
 from advancement.holds import release_holds, set_holds
 from advancement.importing import EventImporter, SignalImporter, SproutImporter, import_file
 from advancement.importing.importer import Importer
-from advancement.models import Hold, Run, Sprout
+from advancement.importing.uploads import OPEN, confirm, receive, work_on_uploads
+from advancement.leases import owner
+from advancement.models import Hold, Run, Schedule, SignalRequest, Sprout, Upload
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
+from advancement.models.uploads import UploadKind, UploadStatus
 from advancement.notifications.send import send_due
 from advancement.rollback.scope import RollbackRequest
 from advancement.rulebook.saving import save_rules
 from advancement.runs import retry, start, work
 from advancement.runs.decisions import approve
 from advancement.runs.override import override_tier
+from advancement.runs.refreshing import ask_for_refresh, refresh_when_asked
 from advancement.runs.schedule import work_off
 from advancement.runs.start import RunRequest, start_rollback, start_run
 from tests.criteria.cast import make_rule
 from tests.faults.grove import BATCH, TIERS, sprout_id
+from tests.faults.waiting import wait_until
 
 BY: Final = "an operator"
 # By whom the runs of a piece of work are known; those that were planted have other names.
@@ -170,9 +178,65 @@ def refresh_fully() -> None:
     refresh_signals(full=True)
 
 
+def refresh_as_asked() -> None:
+    """Ask for a refresh of the signals as on their page, and let a worker do it."""
+    if not SignalRequest.objects.filter(finished_at__isnull=False, error="").exists():
+        # Of several who ask at once, the others are told that somebody did.
+        with contextlib.suppress(AdvancementError):
+            ask_for_refresh(by="the work")
+        ended = SignalRequest.objects.filter(finished_at__isnull=False)
+        wait_until(lambda: refresh_when_asked() or ended.exists())
+    assert not (error := SignalRequest.objects.get().error), error
+
+
+def send_usage() -> None:
+    """Send usage events as on the page for imports, and confirm them."""
+    _send(UploadKind.EVENTS, _usage_rows(), UploadStatus.CHECKED)
+
+
+def send_sprouts_with_bad_rows() -> None:
+    """Send sprouts of which some cannot be used, and confirm the others."""
+    bad = [{"id": str(sprout_id(number))} for number in range(200, 203)]
+    _send(UploadKind.SPROUTS, [*_sprout_rows(), *bad], UploadStatus.REFUSED)
+
+
+def _send(kind: UploadKind, rows: list[dict[str, Any]], checked: UploadStatus) -> None:
+    data = _lines(rows).encode()
+    with transaction.atomic():
+        # Of several who come at once, one sends it.
+        Schedule.objects.select_for_update().get()
+        if not Upload.objects.exists():
+            middle = len(data) // 2
+            receive(kind, "rows.jsonl", [data[:middle], data[middle:]], by="the work")
+    _work_on_upload()
+    upload = Upload.objects.get()
+    if upload.status == checked:
+        # Of several who confirm at once, the others are told that it does not wait any more.
+        with contextlib.suppress(AdvancementError):
+            confirm(upload.pk, skip_bad_rows=checked == UploadStatus.REFUSED)
+    _work_on_upload()
+
+
+def _work_on_upload() -> None:
+    """Work until the file is not open any more, whoever works on it; once it failed here, that is all."""
+
+    def ended() -> bool:
+        work_on_uploads()
+        upload = Upload.objects.get()
+        failed = upload.attempts and upload.lease_owner == owner() and upload.lease_expires_at is None
+        assert upload.status not in OPEN or not failed, f"{upload.status} is left to the next tick"
+        return upload.status not in OPEN
+
+    wait_until(ended)
+
+
 def import_sprouts() -> None:
     """Import some sprouts that are new and some with a new title."""
-    rows = [
+    _import(SproutImporter, _sprout_rows())
+
+
+def _sprout_rows() -> list[dict[str, Any]]:
+    return [
         {
             "id": str(sprout_id(number)),
             "title": f"notes/new-{number}.md",
@@ -182,12 +246,15 @@ def import_sprouts() -> None:
         }
         for number in range(70, 130)
     ]
-    _import(SproutImporter, rows)
 
 
 def import_usage() -> None:
     """Import usage events."""
-    rows = [
+    _import(EventImporter, _usage_rows())
+
+
+def _usage_rows() -> list[dict[str, Any]]:
+    return [
         {
             "id": f"late-{number}",
             "sproutId": str(sprout_id(number % 80)),
@@ -197,7 +264,6 @@ def import_usage() -> None:
         }
         for number in range(160)
     ]
-    _import(EventImporter, rows)
 
 
 def import_ready_signals() -> None:
@@ -217,8 +283,12 @@ def import_ready_signals() -> None:
 def _import(importer: type[Importer], rows: list[dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.jsonl"
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        path.write_text(_lines(rows))
         import_file(importer, str(path))
+
+
+def _lines(rows: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
 
 
 def of_another(work_: Work) -> Work:
@@ -251,5 +321,8 @@ WORKS: Final = {
         Work("import-sprouts", import_sprouts),
         Work("import-usage", import_usage),
         Work("import-signals", import_ready_signals),
+        Work("upload", send_usage),
+        Work("upload-bad-rows", send_sprouts_with_bad_rows),
+        Work("wish", refresh_as_asked),
     )
 }

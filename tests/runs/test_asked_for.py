@@ -185,3 +185,16 @@ def test_a_connection_that_is_lost_in_mid_import_leaves_it_to_the_next_wake_up(b
     work_on_uploads()
     upload.refresh_from_db()
     assert (upload.status, upload.attempts) == ("imported", 2)
+
+
+def test_a_file_that_is_confirmed_at_the_last_moment_is_not_dropped(beside: Beside) -> None:
+    upload = receive("sprouts", "s.csv", [FILE.encode()], by="ada")
+    work_on_uploads()
+    Upload.objects.update(uploaded_at=upload.uploaded_at - timedelta(days=8))
+    with open_transaction():
+        confirm(upload.pk)
+        assert beside(work_on_uploads).result(5) == []
+    work_on_uploads()
+    upload.refresh_from_db()
+    assert upload.status == "imported"
+    assert Sprout.objects.get().pk == ID

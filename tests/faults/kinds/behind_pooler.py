@@ -15,7 +15,10 @@ from tests.faults.works import WORKS, Work
 
 KIND, KILL_KIND = "through PgBouncer, nothing else", "SIGKILL of a worker behind PgBouncer"
 POOLER_KIND = "PgBouncer or its sessions killed"
-_WORKS: Final = ("advance", "schedule", "approve", "rollback", "undo", "override", "refresh", "import-usage")
+_WORKS: Final = (
+    *("advance", "schedule", "approve", "rollback", "undo", "override", "refresh", "import-usage"),
+    *("upload", "wish"),
+)
 
 
 def reason_to_skip() -> str:

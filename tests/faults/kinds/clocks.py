@@ -20,6 +20,8 @@ _WORKS: Final = (
     "holds",
     "refresh",
     "rules",
+    "upload",
+    "wish",
 )
 
 

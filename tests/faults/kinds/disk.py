@@ -18,7 +18,10 @@ from tests.faults.waiting import wait_until
 from tests.faults.works import WORKS, Work
 
 KIND: Final = "disk full"
-_WORKS: Final = ("advance", "schedule", "rollback", "import-usage", "import-sprouts", "refresh-full")
+_WORKS: Final = (
+    *("advance", "schedule", "rollback", "import-usage", "import-sprouts", "refresh-full"),
+    *("upload", "wish"),
+)
 _PAGE: Final = 8192
 _CHUNK: Final = 1 << 16
 

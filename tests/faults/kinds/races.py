@@ -22,6 +22,9 @@ _IDEMPOTENT: Final = (
     "import-sprouts",
     "import-usage",
     "import-signals",
+    "upload",
+    "upload-bad-rows",
+    "wish",
 )
 _STANDING: Final = (
     Place("advancement.runs.work:_Worker._start_applying", BEFORE, 1),

@@ -30,12 +30,20 @@ PLACES: Final = (
 )
 _RUNS: Final = ("advance", "schedule", "approve", "rollback")
 _OTHERS: Final = ("undo", "override", "refresh", "import-usage", "import-signals", "holds")
+# Imports and refreshes that people asked for, with how many transactions they come to.
+_ASKED_FOR: Final = (("upload", 10), ("upload-bad-rows", 10), ("wish", 3))
 
 
 def faults(terminations: int, restarts: int, chance: random.Random) -> list[Fault]:
     """Choose among works and places; every fourth is in the middle of a statement."""
     at_places = [(WORKS[name], place) for name in _RUNS for place in PLACES if _comes_to(name, place)]
     at_places += [(WORKS[name], Place(COMMIT, moment, 1)) for name in _OTHERS for moment in (BEFORE, AFTER)]
+    at_places += [
+        (WORKS[name], Place(COMMIT, moment, number))
+        for name, commits in _ASKED_FOR
+        for number in range(1, commits + 1)
+        for moment in (BEFORE, AFTER)
+    ]
     chance.shuffle(at_places)
     chosen = []
     for kind, count, act in (

@@ -10,14 +10,12 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from advancement.runs.lease import abandoned
-from advancement.runs.schedule import resume_abandoned
 from tests.faults import copies, points
 from tests.faults.children import Child, in_child
 from tests.faults.grove import BATCH, TIERS
 from tests.faults.points import AFTER, BEFORE, COMMIT, Place
 from tests.faults.standing import somebody_waits
-from tests.faults.verdict import Fault, Stage, let_time_pass
+from tests.faults.verdict import Fault, Stage, let_time_pass, something_lies, take_up
 from tests.faults.waiting import wait_until
 from tests.faults.works import DUE_CRON, WORKS, Work
 from tests.postgres import end_with_parent
@@ -44,6 +42,18 @@ _STOPPED_PLANNING: Final = (
     ("rollback", Place("advancement.rollback.plan:_store_left_out", BEFORE, 1)),
     ("schedule", Place("advancement.aggregation.refresh:_Refresh._totals", BEFORE, 1)),
 )
+# Between the transactions of whoever checks and imports, and in their midst.
+_STOPPED_ASKED_FOR: Final = (
+    ("upload", Place("advancement.importing.uploads:_end", BEFORE, 1)),
+    ("upload", Place("advancement.importing.uploads:import_file", BEFORE, 2)),
+    ("upload", Place("advancement.importing.uploads:_end", BEFORE, 2)),
+    ("upload", Place("advancement.importing.uploads:_end", AFTER, 2)),
+    ("upload-bad-rows", Place("advancement.importing.uploads:_keep_rejects", AFTER, 1)),
+    ("upload-bad-rows", Place("advancement.importing.uploads:_keep_rejects", AFTER, 2)),
+    ("wish", Place("advancement.runs.refreshing:refresh_signals", BEFORE, 1)),
+    ("wish", Place("advancement.aggregation.refresh:_Refresh._totals", BEFORE, 1)),
+    ("wish", Place("advancement.aggregation.refresh:_end_wish", AFTER, 1)),
+)
 
 
 def faults() -> list[Fault]:
@@ -53,7 +63,7 @@ def faults() -> list[Fault]:
     ]
     found += [_while_starting(seconds) for seconds in _STARTING_UP]
     found += [_zombie(WORKS[name], place) for name in ("advance", "rollback") for place in _STOPPED_AT]
-    return found + [_zombie(WORKS[name], place) for name, place in _STOPPED_PLANNING]
+    return found + [_zombie(WORKS[name], place) for name, place in _STOPPED_PLANNING + _STOPPED_ASKED_FOR]
 
 
 def _command(stage: Stage) -> "subprocess.Popen[bytes]":
@@ -127,6 +137,6 @@ def _zombie(work: Work, place: Place) -> Fault:
 def _take_over() -> None:
     settings.ADVANCEMENT_LEASE = _LEASE
     time.sleep(_LEASE.total_seconds() * 1.2)
-    if not abandoned().exists():  # it was planning, for which the lease is longer than a test may take
+    if not something_lies():  # it was planning, for which the lease is longer than a test may take
         let_time_pass()
-    resume_abandoned()
+    take_up()
