@@ -149,15 +149,20 @@ def work_on_uploads(*, using: str = "default") -> list[Upload]:
         if not _work(upload, using):
             break
         done.append(upload)
-    old = Upload.objects.using(using).filter(
-        nobody_holds(), status__in=_PENDING, uploaded_at__lt=database_now(using) - KEPT_FOR
-    )
-    for upload_id in list(old.values_list("pk", flat=True)):
-        UploadPart.objects.using(using).filter(upload=upload_id).delete()
-        Upload.objects.using(using).filter(pk=upload_id).update(status=UploadStatus.DROPPED)
-    rejects = UploadPart.objects.using(using).exclude(content=UploadContent.FILE)
-    rejects.filter(upload__uploaded_at__lt=database_now(using) - KEPT_FOR).delete()
+    _drop_old(using)
     return done
+
+
+def _drop_old(using: str) -> None:
+    """Drop what nobody decided about for too long, unless somebody does at this moment."""
+    too_old = database_now(using) - KEPT_FOR
+    uploads, parts = Upload.objects.using(using), UploadPart.objects.using(using)
+    with transaction.atomic(using=using):
+        waiting = uploads.filter(nobody_holds(), status__in=_PENDING, uploaded_at__lt=too_old)
+        old = list(waiting.select_for_update(skip_locked=True).values_list("pk", flat=True))
+        hand_over(uploads.filter(pk__in=old), status=UploadStatus.DROPPED, lease_expires_at=None)
+        parts.filter(upload__in=old).delete()
+    parts.exclude(content=UploadContent.FILE).filter(upload__uploaded_at__lt=too_old).delete()
 
 
 def _open(using: str) -> "QuerySet[Upload]":
