@@ -21,6 +21,7 @@ from advancement.runs.counting import count_after_runs
 from advancement.runs.refreshing import refresh_asked_for, refresh_when_asked
 from advancement.runs.schedule import note_tick, something_to_do, work_off
 from advancement.runs.sealing import seal_ended_runs
+from advancement.runs.standing import counted_skipped
 from advancement.runs.waking import NOTIFICATIONS_CLUSTER, RUNS_CLUSTER, wake_up
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ def work() -> list[str]:
 def _line(run: Run) -> str:
     """Say what became of a run, with its figures, and why where it did not come to its end."""
     if run.status == RunStatus.SUCCEEDED and run.kind == RunKind.ADVANCEMENT:
-        figures = f"{run.advanced:,} of {run.evaluated:,} sprouts advanced, {run.skipped:,} skipped."
+        figures = f"{run.advanced:,} of {run.evaluated:,} sprouts advanced, {counted_skipped(run):,} skipped."
         return f"Run {run.pk} succeeded: {figures}"
     why = [run.error] if run.error else run.held_because
     return " ".join([f"Run {run.pk} is {run.status}: {run.moves_planned:,} moves planned.", *why])

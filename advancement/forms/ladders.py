@@ -128,9 +128,14 @@ def after_step(entry: LadderEntry, action: str) -> tuple[LadderEntry, str] | Non
     return replace(entry, tiers=tuple(rows)), f"tier-{to}-{next_button}"
 
 
+def without_blank_rows(entry: LadderEntry) -> LadderEntry:
+    """Return the form with the rows alone in which something was filled in."""
+    return replace(entry, tiers=tuple(row for row in entry.tiers if not row.blank))
+
+
 def filled_in(entry: LadderEntry) -> LadderEntry:
-    """Return the form without its blank rows; slugs that were left empty are made of the labels."""
-    tiers = tuple(replace(row, slug=row.slug or _slug_of(row.label)) for row in entry.tiers if not row.blank)
+    """Return the form with slugs made of the labels where they were left empty."""
+    tiers = tuple(replace(row, slug=row.slug or _slug_of(row.label)) for row in entry.tiers)
     return replace(entry, slug=entry.slug or _slug_of(entry.label), tiers=tiers)
 
 
@@ -162,7 +167,7 @@ def _row_fault(row: TierEntry, earlier: set[str], emojis: Container[str]) -> str
     if fault := _slug_fault(row.slug, row.label):
         return fault
     if row.slug in earlier:
-        return f"A tier before this one has the slug {row.slug} as well."
+        return f"A tier before this one has the slug {row.slug} as well: give this one another label or slug."
     return "" if row.there and row.emoji in emojis else emoji_fault(row.emoji)
 
 

@@ -37,11 +37,12 @@ _MESSAGES: Final = 10
 
 @dataclass(frozen=True)
 class Part:
-    """A part that works by itself: what is wrong with it, if anything, and what is usual."""
+    """A part that works by itself: what is wrong with it, if that is known, and what is usual."""
 
     name: str
     fault: str | None
     usual: str
+    known: bool = True
 
 
 @allows(GET=Right.VIEW_RUNS)
@@ -124,7 +125,7 @@ def _parts(
         f"triggers missing: {', '.join(missing)}; run manage.py migrate" if missing else None,
         f"All {count_triggers(connection)} triggers are in place: no event can be changed or deleted.",
     )
-    yield Part("Ledger", ledger_fault(checked), _usual_ledger(checked))
+    yield Part("Ledger", ledger_fault(checked), _usual_ledger(checked), known=checked is not None)
     yield Part(
         "Imports and refreshes", asked_for_fault(), "Nothing that somebody asked for waits for a worker."
     )

@@ -21,6 +21,7 @@ from advancement.forms.ladders import (
     ladder_of,
     read_ladder,
     rungs_of,
+    without_blank_rows,
 )
 from advancement.ladders import MOST_TIERS, Taken, add_ladder, change_ladder
 from advancement.models import LifecycleModel
@@ -81,19 +82,21 @@ def _answer(request: HttpRequest, entry: LadderEntry, model: LifecycleModel | No
     action = request.POST.get("action", "save")
     if step := after_step(entry, action):
         return _form(request, step[0], model, focus=step[1])
-    entry = filled_in(entry)
+    # What comes back with a fault is what was typed: a slug that was made of a label follows it.
+    typed = without_blank_rows(entry)
+    entry = filled_in(typed)
     emojis = {tier.emoji for tier in model.tiers.all()} if model else set()
     if faults := faults_of(entry, emojis):
-        return _form(request, entry, model, faults=faults, status=422)
+        return _form(request, typed, model, faults=faults, status=422)
     try:
         if model is None:
             saved = add_ladder(entry.slug, entry.label, rungs_of(entry))
         else:
             saved = change_ladder(entry.slug, entry.label, rungs_of(entry), seen=entry.seen)
     except Taken as taken:
-        return _form(request, entry, model, faults=Faults({taken.field: str(taken)}), status=422)
+        return _form(request, typed, model, faults=Faults({taken.field: str(taken)}), status=422)
     except AdvancementError as error:
-        return _form(request, entry, model, refusal=str(error), status=422)
+        return _form(request, typed, model, refusal=str(error), status=422)
     said = "is saved" if model else "is there; sprouts may be imported into it"
     messages.success(request, f"The lifecycle model {saved.label} {said}.")
     return redirect("console:lifecycles")

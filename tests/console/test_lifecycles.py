@@ -84,6 +84,19 @@ def _ladder(model: str) -> list[tuple[str, str, str]]:
 BOTANICAL = ["seed", "sprout", "sapling", "tree", "grove"]
 
 
+def test_a_slug_that_was_made_of_a_label_follows_it_when_the_label_is_mended() -> None:
+    client, address = approver(), reverse("console:new_lifecycle")
+    rows = [("", "Idea", ""), ("", "Tried", ""), ("", "Idea", "")]
+    page = client.post(address, _form(*rows, label="Recipes"))
+    assert "has the slug idea as well: give this one another label or slug" in page.text
+    assert [row.entry.slug for row in page.context["rows"]] == ["", "", ""]
+    assert page.context["entry"].slug == ""
+    client.post(address, _form(*rows[:2], ("", "Kept", ""), label="Recipes"))
+    assert list(Tier.objects.filter(lifecycle_model="recipes").values_list("slug", flat=True)) == [
+        *("idea", "tried", "kept")
+    ]
+
+
 def test_a_model_is_made_with_its_ladder_in_one_form() -> None:
     client = approver()
     assert f'href="{reverse("console:new_lifecycle")}"' in client.get(reverse(PAGE)).text
