@@ -85,7 +85,7 @@ def advice(name: str, valid: Iterable[str]) -> str:
     if len(choices) > (_FEW_CHOICES if near else _MANY_CHOICES):
         return guess or "choose one that exists."
     everything = f"use {join_words([quoted(choice) for choice in choices], 'or')}"
-    return f"{everything} ({guess})." if guess else f"{everything}."
+    return f"{everything} ({guess})." if guess and len(choices) > 1 else f"{everything}."
 
 
 def _nearest(name: str, choices: list[str]) -> str | None:

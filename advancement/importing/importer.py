@@ -4,7 +4,7 @@ import abc
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Final
@@ -74,7 +74,7 @@ class Importer(abc.ABC):
 
     def check_columns(self, names: Sequence[str]) -> None:
         """Raise BadRow where the names of a header, or of an object, will not do."""
-        if self._names.isdisjoint(names):
+        if self._names.isdisjoint(names) and not self._other_kind(names):
             raise BadRow(f"there is no header; the first line must name the columns {self._expected()}")
         self.check_names(names)
         if len(set(names)) < len(names):
@@ -88,9 +88,23 @@ class Importer(abc.ABC):
     def check_names(self, names: Sequence[str] | Mapping[str, Any], noun: str = "column") -> None:
         """Raise BadRow for a name that is not known, with the nearest one that is."""
         if not self._names.issuperset(names):
+            if other := self._other_kind(names):
+                raise BadRow(f"these are {other}, not {self.noun}; import the file as such")
             unknown = next(name for name in names if name not in self._names)
             known = (*self.required, *self.optional)
             raise BadRow(f"{noun} {quoted(unknown)} is not known; {advice(unknown, known)}")
+
+    def _other_kind(self, names: Iterable[str]) -> str | None:
+        """Return what the rows are when their names are those of another kind of file."""
+        given = frozenset(names)
+        return next(
+            (
+                kind.noun
+                for kind in Importer.__subclasses__()
+                if given.issuperset(kind.required) and given.issubset((*kind.required, *kind.optional))
+            ),
+            None,
+        )
 
     def _expected(self) -> str:
         return ", ".join(self.required)

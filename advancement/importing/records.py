@@ -4,11 +4,13 @@ import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from advancement.criteria.wording import quoted
 from advancement.importing.outcome import BadFile, BadRow
 from advancement.importing.reading import MAX_RECORD_BYTES, Source, too_long
+
+_SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +137,12 @@ def _csv_records(source: Source, check_columns: CheckColumns) -> Records:
     except csv.Error as error:
         raise BadFile(f"in the header, {_csv_sentence(error)}", lines.start) from None
     header_line, header = lines.start, lines.take()
+    if mark := _other_separator(names):
+        raise BadFile(f"the columns are separated by {mark}; separate them by commas", header_line)
     try:
         check_columns(names)
     except BadRow as error:
-        raise BadFile(f"{error}{_separator_hint(names)}", header_line) from None
+        raise BadFile(str(error), header_line) from None
     return Records(_csv_rows(lines, rows, names), header)
 
 
@@ -169,7 +173,7 @@ def _csv_sentence(error: csv.Error) -> str:
     return f"this is not valid CSV ({error}); check commas and quotes"
 
 
-def _separator_hint(names: list[str]) -> str:
-    if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
-        return " (columns are separated by commas)"
-    return ""
+def _other_separator(names: list[str]) -> str | None:
+    """Return what stands between the columns of a header where no comma does."""
+    found = names[0] if len(names) == 1 else ""
+    return next((word for mark, word in _SEPARATORS.items() if mark in found), None)

@@ -1,5 +1,7 @@
 """Runs, the moves of their plans, and what was left out of them."""
 
+from datetime import datetime
+
 from django.db import models
 
 from advancement.models.constraints import MAX_INTEGER, MAX_SMALL_INTEGER, in_range, not_empty, one_of
@@ -186,6 +188,14 @@ class Run(Leased):
 
     def __str__(self) -> str:
         return f"run {self.pk}"
+
+    @property
+    def began_at(self) -> datetime:
+        """When work on it began, and until then when it was asked for.
+
+        Of a plan that a person let be applied, when its application began.
+        """
+        return self.started_at or self.created_at
 
     @property
     def moves_to_make(self) -> int:

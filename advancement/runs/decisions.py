@@ -57,6 +57,7 @@ def apply_plan(run_id: int, *, revision: int, by: str, using: str = "default") -
             values |= {"status": RunStatus.HELD, "held_because": exceeded}
         else:
             values |= {"status": RunStatus.APPROVED, "decided_by": by, "decided_at": database_now(using)}
+            values |= {"attempts": 0}
             _drop_struck(run, by, using)
         Run.objects.using(using).filter(pk=run_id).update(**values)
         run.refresh_from_db(using=using)
@@ -213,6 +214,7 @@ def confirm_rollback(
             disable_rules=disable_rules,
             lease_expires_at=None,
             finished_at=None,
+            attempts=0,
         )
         _drop_struck(run, by, using)
         run.refresh_from_db(using=using)
@@ -256,6 +258,7 @@ def _decide(run_id: int, status: RunStatus, by: str, reason: str, using: str) ->
         decision_reason=written(reason),
         finished_at=now if status == RunStatus.DISCARDED else None,
         retry_at=None,
+        **({"attempts": 0} if status == RunStatus.APPROVED else {}),
     )
     if decided != 1:
         standing = runs.values_list("status", flat=True).first()

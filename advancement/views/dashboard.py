@@ -8,7 +8,7 @@ from typing import Final
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Count, QuerySet
+from django.db.models import Count, F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -61,8 +61,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     now, console = database_now(), Console(request)
     runs = Run.objects.filter(kind=RunKind.ADVANCEMENT, dry_run=False)
     rules = list(_rules().filter(archived_at__isnull=True))
-    last_run = runs.filter(planned_at__isnull=False).order_by("-id").first()
-    day = (last_run.created_at if last_run else now).astimezone(UTC).date()
+    # A plan counts from when it was applied, which may be after later runs.
+    last_run = runs.filter(planned_at__isnull=False).order_by(F("started_at").desc(nulls_last=True)).first()
+    day = (last_run.began_at if last_run else now).astimezone(UTC).date()
     counts = counts_by_day(day)
     enabled = [rule for rule in rules if rule.active_version and rule.active_version.enabled]
     held = Run.objects.filter(status=RunStatus.HELD).order_by("-id")[:_SHOWN]
@@ -79,6 +80,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "title": "Dashboard",
         "now": now,
         "last_run": last_run,
+        "since_last": _standing_of_run(last_run) if last_run and last_run.cursor else None,
         "next_slot": next_slot(),
         "held": [(run, run.moves_planned - struck.get(run.pk, 0)) for run in held],
         "failed": Run.objects.filter(status=RunStatus.FAILED).order_by("-id")[:_SHOWN],
@@ -87,6 +89,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "rules_on": len(enabled),
         "drafts": [rule for rule in rules if rule.draft_version_id],
         "night": day,
+        "scheduled_tiers": settings.ADVANCEMENT_FROM_TIERS,
         "nights": [(rule, night, spark(night.days)) for rule, night in judged[:_NIGHTS]],
         "more_nights": len(judged[_NIGHTS:]),
         "more_moved": sum(night.count for _, night in judged[_NIGHTS:]),
@@ -122,20 +125,22 @@ def _standing_of(
 ) -> Iterator[tuple[AdvancementRule, Night, Counted]]:
     """Yield unusual nights with what still stands of them, but for those that were taken back."""
     for rule, night in odd:
-        standing = remembered_while(
-            f"standing-{rule.pk}-{night.day}-{night.count}",
-            str(rolled_back_so_far()).replace(" ", ""),
-            partial(_standing, night),
-        )
+        since, until = (datetime.combine(day, time.min, UTC) for day in (night.day, night.ends))
+        events = AdvancementEvent.objects.filter(rule_id=rule.pk, timestamp__gte=since, timestamp__lt=until)
+        standing = _standing(f"{rule.pk}-{night.day}-{night.count}", events)
         if night.slump or not standing.nothing:
             yield rule, night, standing
 
 
-def _standing(night: Night) -> Counted:
-    """Count what still stands of what a rule moved that day."""
-    since, until = (datetime.combine(day, time.min, UTC) for day in (night.day, night.ends))
-    events = AdvancementEvent.objects.filter(rule_id=night.rule, timestamp__gte=since, timestamp__lt=until)
-    return count_standing(events, MOST_COUNTED)
+def _standing_of_run(run: Run) -> Counted:
+    """Count what still stands of what a run moved."""
+    return _standing(f"run-{run.pk}-{run.cursor}", AdvancementEvent.objects.filter(run_id=run.pk))
+
+
+def _standing(name: str, events: "QuerySet[AdvancementEvent]") -> Counted:
+    """Count what still stands of some events; `name` changes with what they are."""
+    look = partial(count_standing, events, MOST_COUNTED)
+    return remembered_while(f"standing-{name}", str(rolled_back_so_far()).replace(" ", ""), look)
 
 
 @allows(POST=Right.START_RUNS)

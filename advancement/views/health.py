@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.html import format_html
 
 from advancement.database.clock import database_now
 from advancement.database.triggers import count_triggers, missing_triggers
@@ -26,6 +27,7 @@ from advancement.rights import Right
 from advancement.runs.asked_for import asked_for_fault
 from advancement.runs.schedule import fault_of, next_slot
 from advancement.runs.waking import NOTIFICATIONS_CLUSTER, wake_up
+from advancement.templatetags.times import when
 from advancement.views.access import allows
 from advancement.views.paging import count_up_to
 
@@ -136,7 +138,7 @@ def _parts(
 def _usual_ledger(checked: LedgerCheck | None) -> str:
     if checked is None:
         return "Nobody has checked it yet."
-    return f"The check of {checked.checked_at:%Y-%m-%d %H:%M} UTC found no fault."
+    return format_html("The check of {} found no fault.", when(checked.checked_at))
 
 
 def _database_fault() -> str | None:

@@ -29,7 +29,7 @@ _CHUNK: Final = 1_000
 
 def run_or_404(run_id: int) -> Run:
     """Return a run; raise Http404 with a sentence when there is none."""
-    run = Run.objects.select_related("superseded_by").filter(pk=run_id).first()
+    run = Run.objects.select_related("superseded_by", "undoes").filter(pk=run_id).first()
     if run is None:
         raise Http404(f"There is no run {run_id}.")
     return run

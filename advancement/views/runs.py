@@ -55,7 +55,7 @@ def runs(request: HttpRequest) -> HttpResponse:
 
 def _filtered(chosen: dict[str, str]) -> "QuerySet[Run]":
     """Return the runs that the filters leave; a value that cannot be leaves none."""
-    found = Run.objects.all()
+    found = Run.objects.select_related("undoes")
     for column in ("kind", "status", "trigger"):
         if chosen[column]:
             found = found.filter(**{column: chosen[column]})

@@ -54,7 +54,7 @@ def since(run: Run, made: int) -> Since:
 def _rollbacks_after(run: Run) -> dict[int, Run]:
     """Return what may have turned the moves of a run around, by id: people ask for these, so they are few."""
     rollbacks = Run.objects.filter(kind=RunKind.ROLLBACK, dry_run=False, pk__gt=run.pk).order_by("pk")
-    shown = ("kind", "dry_run", "undoes_id", "reason", "created_at", "decided_at", "finished_at")
+    shown = ("kind", "dry_run", "undoes_id", "reason", "created_at", "started_at", "finished_at")
     return {one.pk: one for one in rollbacks.only(*shown)}
 
 

@@ -14,9 +14,12 @@ from advancement.database.clock import database_now
 from advancement.models import DailyCount, Run
 from advancement.rulebook.drafts import activate_draft, save_draft
 from advancement.rulebook.switching import archive_rule, disable_rule
+from advancement.runs.decisions import apply_plan
+from advancement.runs.schedule import work_off
 from tests.aggregation.conftest import make_event
 from tests.console.markup import markup
 from tests.console.people import approver, operator, viewer
+from tests.console.runs_cast import words
 from tests.criteria.cast import make_rule
 from tests.factories import CREATED, add_model, add_rule, finished_run, make_sprout
 from tests.rollback.cast import rollback
@@ -78,6 +81,42 @@ def test_it_shows_the_last_run_the_tiers_and_their_change() -> None:
     ladder = {tier.slug: (count, change) for tier, count, change in page.context["ladders"][0][1]}
     assert ladder["sprout"] == (0, -1)
     assert ladder["sapling"] == (1, 1)
+
+
+def test_a_plan_counts_from_when_it_was_applied_though_a_later_run_came_first() -> None:
+    add_rule()
+    make_sprout(signals={"citations": 5})
+    plan = finished_run(dry_run=True)
+    earlier = plan.created_at - timedelta(days=2)
+    Run.objects.filter(pk=plan.pk).update(created_at=earlier, started_at=earlier)
+    later = finished_run(from_tiers=("seed",))
+    client = viewer()
+    assert _dashboard(client).context["last_run"] == later
+    apply_plan(plan.pk, revision=0, by="grace")
+    work_off()
+    context = _dashboard(client).context
+    assert (context["last_run"], context["night"]) == (plan, _today())
+    assert context["last_run"].advanced == 1
+    assert f"{earlier:%a %-d %b}" not in client.get(reverse("console:runs")).text
+
+
+def test_the_last_run_says_what_was_rolled_back_of_it() -> None:
+    add_rule()
+    for _ in range(3):
+        make_sprout(signals={"citations": 5})
+    run, client = finished_run(), viewer()
+    assert "rolled back since" not in words(_dashboard(client))
+    rollback(run=run.pk)
+    assert "All of it was rolled back since" in words(_dashboard(client))
+
+
+def test_a_rule_of_a_tier_that_no_scheduled_run_looks_at_is_not_said_to_have_never_moved() -> None:
+    add_rule(slug="steady")
+    add_rule(slug="later", from_tier="tree", to_tier="grove")
+    finished_run()
+    page = words(_dashboard(viewer()))
+    assert page.count("Never moved") == 1
+    assert page.count("Not in scheduled runs") == 1
 
 
 def test_a_spike_leads_straight_to_its_rollback_until_it_is_marked_as_expected() -> None:

@@ -14,7 +14,8 @@ from django.utils.html import strip_tags
 
 from advancement.holds import set_hold
 from advancement.models import AdvancementRule, Hold, Move, Run, Sprout
-from advancement.rights import OPERATOR, VIEWER
+from advancement.rights import APPROVER, OPERATOR, VIEWER
+from advancement.rulebook.switching import enable_rule
 from advancement.runs.schedule import work_off
 from tests.console.markup import markup
 from tests.criteria.cast import make_rule
@@ -475,6 +476,8 @@ def test_a_page_or_all_that_match_a_search_are_excluded_and_put_back(operator: C
     operator.post(f"{address(plan)}?show=excluded&q=oak-1", {"do": "put_back_matching", **ticked(excluded)})
     assert "2 of 4 sprouts chosen" in words(operator.get(address(plan)))
     operator.post(address(plan), {"do": "exclude_page", **ticked(operator.get(address(plan)))})
+    assert "of them excluded." in words(operator.get(address(plan)))
+    assert "Put this page back" in words(operator.get(address(plan)))
     nothing = operator.get(address(plan))
     assert "0 of 4 sprouts chosen" in words(nothing)
     assert "All 4 are excluded. Put some back to go on." in words(nothing)
@@ -898,7 +901,12 @@ def test_an_undo_is_reviewed_and_confirmed_and_leaves_the_rule_off(operator: Cli
     result = words(operator.get(address(run)))
     assert f"2 sprouts of rollback {plan.pk} undone" in result
     assert "2 released" in result
-    assert "still off: " in result
+    assert "still off: A rule" in result
+    assert "switch on…" not in result
+    approver = client_of(APPROVER)
+    assert reverse("console:switch_rule", args=("a-rule",)) in approver.get(address(run)).text
+    enable_rule("a-rule", by="approver")
+    assert "on again: A rule" in words(operator.get(address(run)))
     former = operator.get(address(plan))
     assert f"2 of 3 moves were undone since, by Undo {run.pk}." in words(former)
     assert "2 of them released since" in words(former)

@@ -116,7 +116,7 @@ def test_rows_that_turn_bad_after_the_check_are_not_left_out_unasked() -> None:
     botanical.update(archived_at=database_now())
     uploads.work_on_uploads()
     botanical.update(archived_at=None)
-    assert "Nothing of it was kept: 1 of 1 row cannot be used" in _page(client)
+    assert "Nothing was imported: 1 of 1 row cannot be used" in _page(client)
     assert "There is no good row in this file" in markup(_post_skipping(client))
     assert not Sprout.objects.exists()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from advancement.importing import EventImporter, SproutImporter
 from tests.importing.conftest import MOSS, SPROUT_HEADER, event_row, everything, jsonl, run, sprout_row
 
 Refused = Callable[..., str]
@@ -72,7 +73,9 @@ def test_the_other_commands_refuse(command: str, fault: str, refused: Refused) -
 
 HEADERS = {
     "no header": ("a,b,c,d,e\n1,2,3,4,5\n", "there is no header"),
-    "semicolons": ("id;title;lifecycle_model;tier;created_at\n", "separated by commas"),
+    "semicolons": ("id;title;tier\n", "separated by semicolons; separate them by commas"),
+    "tabs": ("id\ttitle\n", "separated by tabs"),
+    "the columns of signals": ("sprout_id,period,view_count\n", "these are signal rows, not sprouts"),
     "two missing columns": (
         "id,title,lifecycle_model\n", 'columns "tier" and "created_at" are missing'
     ),
@@ -110,6 +113,20 @@ SIGNAL_HEADERS = {
 @pytest.mark.parametrize("header", SIGNAL_HEADERS)
 def test_it_refuses_signals_with_the_columns(header: str, refused: Refused) -> None:
     assert SIGNAL_HEADERS[header] in refused("import_signals", header + f"\n{MOSS},all_time,1\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "sample", "words"),
+    [
+        ("import_sprouts", EventImporter.sample(), "these are usage events, not sprouts"),
+        ("import_signals", SproutImporter.sample(), "these are sprouts, not signal rows"),
+        ("import_events", jsonl({"sprout_id": MOSS, "period": "all_time"}), "these are signal rows"),
+    ],
+)
+def test_it_says_what_a_file_of_another_kind_is(
+    command: str, sample: str, words: str, refused: Refused
+) -> None:
+    assert words in refused(command, sample)
 
 
 @pytest.mark.parametrize("command", ["import_sprouts", "import_events", "import_signals"])

@@ -301,7 +301,7 @@ def test_the_digest_tells_plans_apart() -> None:
     ("request_", "sentence"),
     [
         ({"reason": "  "}, "A rollback needs a reason; say why these sprouts are to move back."),
-        ({"rule": "a-rul"}, 'The rule "a-rul" is unknown; use "a-rule" (did you mean "a-rule"?).'),
+        ({"rule": "a-rul"}, 'The rule "a-rul" is unknown; use "a-rule".'),
         ({"run": 999_999}, "There is no run 999999."),
         ({"excluded": (uuid.UUID(int=7),)}, f"There is no sprout {uuid.UUID(int=7)} to exclude."),
     ],

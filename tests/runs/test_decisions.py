@@ -157,6 +157,20 @@ def test_the_time_that_a_plan_waited_for_a_person_is_not_the_run_s() -> None:
     assert summarise(run)["seconds"] < 60
 
 
+def test_a_decision_begins_the_attempts_anew(settings: Settings) -> None:
+    plan = dry_run(3)
+    apply_plan(plan.pk, revision=0, by="grace")
+    [applied] = work_off()
+    assert (applied.pk, applied.attempts) == (plan.pk, 1)
+    assert "for the 2nd time" not in " ".join(plan.log.values_list("text", flat=True))
+    settings.ADVANCEMENT_MAX_MOVES = 2
+    plant(3)
+    held = finished_run()
+    approve(held.pk, by="ada", reason="As expected.")
+    [approved] = work_off()
+    assert (approved.pk, approved.attempts) == (held.pk, 1)
+
+
 def test_a_plan_applied_later_skips_what_changed_and_says_why() -> None:
     run = dry_run(6)
     held, moved, changed, *rest = moves_of(run).order_by("position")

@@ -57,6 +57,8 @@ def planned_buckets(run: Run, figures: Figures) -> list[Bucket]:
         note = f"Will be rolled back, and {format_number(figures.unwound)} later moves before them."
     elif figures.steps != figures.sprouts:
         note = f"Steps of {format_number(figures.sprouts)} sprouts, newest first."
+    if figures.struck_steps:
+        note = f"{note} {format_number(figures.struck_steps)} of them excluded."
     return [Bucket(CLEAN, "Clean", "check", count, note), *_left_out(run, figures.left_out)]
 
 

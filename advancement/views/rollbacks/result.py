@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 
-from advancement.models import AdvancementEvent, Hold, Run
+from advancement.models import AdvancementEvent, AdvancementRule, Hold, Run
 from advancement.models.runs import LeftOutBucket, RunStatus
 from advancement.rights import Right
 from advancement.templatetags.runs import run_name
@@ -34,10 +34,19 @@ def result_context(request: HttpRequest, run: Run, *, several_steps: bool) -> di
         "step": 2 if run.dry_run else 4,
         "words": scope_words(run, names),
         "rule_names": names,
+        "still_off": [slug for slug in of_undone if _is_on(rules.get(slug)) is False],
+        "on_again": [slug for slug in of_undone if _is_on(rules.get(slug))],
         "change_scope": scope_address(run),
         "may_roll_back": may(request.user, Right.ROLL_BACK),
     }
     return context if run.dry_run else context | _outcome(request, run, several_steps)
+
+
+def _is_on(rule: AdvancementRule | None) -> bool | None:
+    """Whether a rule is on; None for one that is archived or gone."""
+    if rule is None or rule.archived_at is not None or rule.active_version is None:
+        return None
+    return rule.active_version.enabled
 
 
 def _outcome(request: HttpRequest, run: Run, several_steps: bool) -> dict[str, Any]:
@@ -115,6 +124,6 @@ def _holds(run: Run) -> dict[str, Any]:
     To an undo those matter that the undone rollback had set and it released.
     """
     holds = Hold.objects.filter(set_by_run_id=run.undoes_id or run.pk).order_by()[: MOST_COUNTED + 1]
-    freed = Q(released_at__gte=run.created_at) if run.undoes_id else Q(released_at__isnull=False)
+    freed = Q(released_at__gte=run.began_at) if run.undoes_id else Q(released_at__isnull=False)
     counts = holds.aggregate(set=Count("pk"), released=Count("pk", filter=freed))
     return counts | {"more": counts["set"] > MOST_COUNTED}

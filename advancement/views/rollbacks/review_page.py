@@ -165,6 +165,7 @@ def _list_context(
         "choosing": bucket == CLEAN and may(request.user, Right.ROLL_BACK),
         "under_review": True,
     }
+    context["page_struck"] = any(row.struck for row in context["page"].rows)
     if term and bucket == CLEAN:
         context |= _matching(run, term, context["page"], excluded_only=excluded_only)
     return context

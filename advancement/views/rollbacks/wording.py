@@ -14,6 +14,7 @@ from advancement.models import AdvancementEvent, AdvancementRule, Run, Sprout
 from advancement.models.events import AdvancementEventType
 from advancement.rollback.changes import Change, Changes
 from advancement.templatetags.rollback import rule_title
+from advancement.templatetags.runs import run_name
 
 _AGES: Final = {
     timedelta(hours=24): "the last 24 hours",
@@ -44,8 +45,8 @@ def title_of(sprout_id: UUID) -> str:
 
 def scope_words(run: Run, names: Mapping[str, str]) -> str:
     """Say what a rollback is about: “by Steady use in run 412 in the last 24 hours”."""
-    if run.undoes_id:
-        return f"of rollback {run.undoes_id}"
+    if run.undoes is not None:
+        return f"of {run_name(run.undoes).lower()}"
     parts = [f"by {names.get(run.scope_rule_id, run.scope_rule_id)}"] if run.scope_rule_id else []
     if run.scope_run_id is not None:
         parts.append(f"in run {run.scope_run_id}")
