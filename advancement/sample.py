@@ -9,6 +9,7 @@ from django.db import transaction
 
 from advancement.aggregation import refresh_signals
 from advancement.criteria.errors import AdvancementError
+from advancement.database.locks import lock_imports
 from advancement.importing import EventImporter, SproutImporter, import_file
 from advancement.models import Sprout
 
@@ -39,9 +40,11 @@ def load_sample_grove(*, using: str = "default") -> Loaded:
     """Import the sample's sprouts and usage events and compute their signals; all of it or nothing.
 
     Its rules are left out: writing the first one is what there is to try. Raise GroveNotEmpty where
-    there are sprouts.
+    there are sprouts, and ImportRefused where their lifecycle model is not as it came.
     """
     with transaction.atomic(using=using):
+        # Nobody else's import of sprouts may end between the question and the answer.
+        lock_imports(SproutImporter.noun, using)
         if Sprout.objects.using(using).exists():
             raise GroveNotEmpty
         sprouts = import_file(SproutImporter, str(SPROUTS), using=using)

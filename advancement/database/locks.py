@@ -8,6 +8,7 @@ _SIGNALS: Final = 727446001
 _SEALS: Final = 727446002
 _PREVIEWS: Final = 727446003
 _MODELS: Final = 727446004
+_IMPORTS: Final = 727446005
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
@@ -39,9 +40,22 @@ def lock_models(using: str = "default") -> None:
     _lock(_MODELS, using)
 
 
-def _lock(key: int, using: str) -> None:
-    if connections[using].vendor == "postgresql":
-        with connections[using].cursor() as cursor:
+def lock_imports(noun: str, using: str = "default") -> None:
+    """Wait until no other transaction imports what `noun` names and keep others out until this one ends.
+
+    Two that bring the same rows would deadlock otherwise.
+    """
+    _lock(_IMPORTS, using, noun)
+
+
+def _lock(key: int, using: str, noun: str = "") -> None:
+    """Lock a key, or one of its own for each noun."""
+    if connections[using].vendor != "postgresql":
+        return
+    with connections[using].cursor() as cursor:
+        if noun:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [key, noun])
+        else:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
 
 

@@ -9,6 +9,7 @@ from django.db import connections, transaction
 
 from advancement.database.clock import database_now
 from advancement.database.limits import limit_idling
+from advancement.database.locks import lock_imports
 from advancement.importing.importer import Importer, Merged
 from advancement.importing.outcome import MAX_PROBLEMS, BadFile, BadRow, ImportRefused, Outcome
 from advancement.importing.reading import Source, name_of, open_source
@@ -106,8 +107,6 @@ class _Import:
                     self._staging.drop()
 
     def _tune(self) -> None:
-        # Imports of one kind follow one another: two that bring the same rows would deadlock.
-        self._staging.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"import {self._importer.noun}"])
         self._staging.execute("SET LOCAL work_mem = '64MB'")
         self._staging.execute("SET LOCAL jit = off")
 
@@ -149,6 +148,9 @@ class _Import:
     def _merge(self, started: datetime) -> Merged:
         importer, staging = self._importer, self._staging
         limit_idling(importer.using)
+        # Not while the rows come in: whoever is stopped then would keep the others out, for PostgreSQL
+        # does not take that for idle.
+        lock_imports(importer.noun, importer.using)
         staging.find_repeats()
         staging.apply(importer.checks(staging))
         self._refuse_if_bad()

@@ -3,7 +3,16 @@
 import pytest
 from django.urls import reverse
 
-from advancement.models import AdvancementRule, SignalAggregation, SignalRefresh, Sprout, UsageEvent
+from advancement.database.clock import database_now
+from advancement.models import (
+    AdvancementRule,
+    LifecycleModel,
+    SignalAggregation,
+    SignalRefresh,
+    Sprout,
+    Tier,
+    UsageEvent,
+)
 from advancement.sample import AS_OF
 from tests.console.markup import markup
 from tests.console.people import operator, viewer
@@ -36,6 +45,17 @@ def test_a_grove_that_has_sprouts_is_left_as_it_is() -> None:
     page = client.post(reverse(PAGE), follow=True)
     assert "into an empty grove alone" in markup(page)
     assert (Sprout.objects.count(), UsageEvent.objects.count()) == (1, 0)
+
+
+@pytest.mark.parametrize("fault", ["archived", "without a tier"])
+def test_without_its_lifecycle_model_nothing_is_loaded_and_a_sentence_says_why(fault: str) -> None:
+    if fault == "archived":
+        LifecycleModel.objects.filter(pk="botanical").update(archived_at=database_now())
+    else:
+        Tier.objects.filter(lifecycle_model="botanical", slug="sprout").delete()
+    page = operator().post(reverse(PAGE), follow=True)
+    assert "needs the lifecycle model botanical as it came" in markup(page)
+    assert (Sprout.objects.count(), UsageEvent.objects.count()) == (0, 0)
 
 
 def test_who_may_not_import_is_not_offered_it() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from advancement.importing.uploads import confirm, receive, something_uploaded, work_on_uploads
@@ -81,6 +82,33 @@ def test_an_import_whose_worker_is_killed_is_taken_up_after_the_lease_and_done_o
     assert (upload.outcome["inserted"], upload.outcome["unchanged"]) == (1, 0)
     assert Sprout.objects.get().pk == ID
     assert not UploadPart.objects.exists()
+
+
+def test_an_import_that_is_stuck_while_its_rows_come_in_keeps_no_other_out() -> None:
+    upload = confirmed()
+    stuck = start_manage("import_sprouts", "-")
+    assert stuck.stdin is not None
+    header, row = FILE.splitlines()
+    # More than is read at once.
+    stuck.stdin.write("\n".join([header, *[row.replace(str(ID), str(uuid4())) for _ in range(10_000)]]))
+    stuck.stdin.flush()
+    wait_until(lambda: reading_rows() == 1)
+    assert [done.pk for done in work_on_uploads()] == [upload.pk]
+    assert reading_rows() == 1
+    assert end_of(stuck).code == 0
+    assert Sprout.objects.count() == 10_001
+
+
+def reading_rows() -> int:
+    """Return how many connections are in the middle of bringing rows in."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT COUNT(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND query LIKE 'COPY%' AND wait_event = 'ClientRead'"
+            " AND state = 'active'"
+        )
+        return int(cursor.fetchone()[0])
 
 
 def test_an_import_that_takes_longer_than_a_lease_is_not_taken_from_who_lives(beside: Beside) -> None:

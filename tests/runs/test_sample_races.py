@@ -1,11 +1,14 @@
 """Two people who load the sample grove at the same moment get it once."""
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
+from advancement.database.locks import lock_imports
+from advancement.importing import SproutImporter
 from advancement.models import SignalAggregation, Sprout, UsageEvent
 from advancement.sample import GroveNotEmpty, load_sample_grove
-from tests.runs.conftest import Beside
+from tests.factories import make_sprout
+from tests.runs.conftest import Beside, somebody_waits_for_a_lock, wait_until
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -22,6 +25,17 @@ def test_of_two_at_once_both_end_and_nothing_is_there_twice(beside: Beside) -> N
         return "loaded"
 
     said = sorted(each.result(60) for each in [beside(load), beside(load)])
-    assert said in (["loaded", "loaded"], ["loaded", "not empty"])
+    assert said == ["loaded", "not empty"]
     assert (Sprout.objects.count(), UsageEvent.objects.count()) == (1537, 28692)
     assert SignalAggregation.objects.count() == 4407
+
+
+def test_sprouts_that_are_being_imported_keep_the_sample_out(beside: Beside) -> None:
+    with transaction.atomic():
+        lock_imports(SproutImporter.noun)
+        make_sprout()
+        loading = beside(load_sample_grove)
+        wait_until(somebody_waits_for_a_lock)
+    with pytest.raises(GroveNotEmpty):
+        loading.result(60)
+    assert (Sprout.objects.count(), UsageEvent.objects.count()) == (1, 0)
