@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
 import django.db
@@ -24,17 +25,20 @@ def check_and_record(
     kept: Head | None = None,
     *,
     by: str = "",
+    forget: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
     using: str = "default",
 ) -> Verification:
     """Make every check and keep what came of it, unless the database refuses to be written.
 
-    A head that was refuted stays so until a check with a head finds that one in the chain.
+    A head that was refuted stays so until one of the same or a later seal is found in the chain; `forget`
+    takes it for mistyped. Of two checks at once that one is kept which looked last.
     """
+    looked_at = database_now(using)
     found = verify_ledger(kept, progress=progress, using=using)
     try:
         with transaction.atomic(using=using):
-            _record(found, by, using)
+            _record(found, looked_at, by, forget, using)
     except django.db.Error as error:
         logger.warning("What the check of the ledger found is not kept: %s", str(error).partition("\n")[0])
     return found
@@ -56,21 +60,25 @@ def ledger_fault(check: LedgerCheck | None) -> str | None:
     )
 
 
-def _record(found: Verification, by: str, using: str) -> None:
+def _record(found: Verification, looked_at: datetime, by: str, forget: bool, using: str) -> None:
     records = LedgerCheck.objects.using(using)
-    refuted = found.kept_fault
-    if found.kept is None and (former := records.select_for_update().first()):
-        refuted = former.kept_fault
-    records.update_or_create(
-        pk=_ONLY,
-        defaults={
-            "checked_at": database_now(using),
+    former = records.select_for_update().first()
+    fault, seal = found.kept_fault, found.kept.seal if found.kept_fault and found.kept else None
+    if former and not fault and not forget and not _cleared(former, found.kept):
+        fault, seal = former.kept_fault, former.kept_seal
+    newer: dict[str, Any] = {"kept_fault": fault, "kept_seal": seal}
+    if former is None or former.checked_at <= looked_at:
+        newer |= {
+            "checked_at": looked_at,
             "checked_by": by,
-            "found": sum(check.found for check in found.checks) + bool(refuted),
             "faults": [_as_json(check) for check in found.checks if check.found],
-            "kept_fault": refuted,
-        },
-    )
+        }
+    records.update_or_create(pk=_ONLY, defaults=newer)
+
+
+def _cleared(former: LedgerCheck, kept: Head | None) -> bool:
+    """Whether a head that is in the chain clears what was refuted: it proves all seals up to its own."""
+    return kept is not None and kept.seal >= (former.kept_seal or 0)
 
 
 def _as_json(check: Check) -> dict[str, Any]:

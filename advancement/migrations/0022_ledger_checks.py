@@ -14,16 +14,16 @@ class Migration(migrations.Migration):
             name='LedgerCheck',
             fields=[
                 ('id', models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
-                ('checked_at', models.DateTimeField()),
+                ('checked_at', models.DateTimeField(help_text='As of when it looked.')),
                 ('checked_by', models.CharField(blank=True, help_text='Empty: the command.', max_length=150)),
-                ('found', models.PositiveBigIntegerField(help_text='How many faults there are in all.')),
                 ('faults', models.JSONField(default=list)),
                 ('kept_fault', models.TextField(blank=True, help_text='Why a head that was kept elsewhere is refuted.')),
+                ('kept_seal', models.PositiveIntegerField(help_text='The seal of that head.', null=True)),
             ],
             options={
                 'db_table': 'ledger_checks',
                 'default_permissions': (),
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='one_ledger_check')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='one_ledger_check'), models.CheckConstraint(condition=models.Q(('kept_seal__gte', 0), ('kept_seal__lte', 2147483647)), name='ledger_checks_kept_seal_in_range')],
             },
         ),
     ]

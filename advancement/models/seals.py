@@ -36,20 +36,28 @@ class LedgerCheck(models.Model):
     """What the newest check of the ledger found; a single row, written by `advancement.ledger.record` alone.
 
     `faults` has a line for each statement that does not hold: title, how many were checked and found, and
-    the first findings. A head that was refuted stays so until a check with a head finds it in the chain.
+    the first findings. A head that was refuted stays so until one as late is in the chain.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
-    checked_at = models.DateTimeField()
+    checked_at = models.DateTimeField(help_text="As of when it looked.")
     checked_by = models.CharField(max_length=150, blank=True, help_text="Empty: the command.")
-    found = models.PositiveBigIntegerField(help_text="How many faults there are in all.")
     faults = models.JSONField(default=list)
     kept_fault = models.TextField(blank=True, help_text="Why a head that was kept elsewhere is refuted.")
+    kept_seal = models.PositiveIntegerField(null=True, help_text="The seal of that head.")
 
     class Meta:
         db_table = "ledger_checks"
         default_permissions = ()
-        constraints = [models.CheckConstraint(name="one_ledger_check", condition=models.Q(id=1))]
+        constraints = [
+            models.CheckConstraint(name="one_ledger_check", condition=models.Q(id=1)),
+            in_range("ledger_checks", "kept_seal", 0, MAX_INTEGER),
+        ]
 
     def __str__(self) -> str:
         return f"{self.found:,} found at {self.checked_at:%Y-%m-%d %H:%M} UTC"
+
+    @property
+    def found(self) -> int:
+        """How many faults there are in all."""
+        return sum(int(fault["found"]) for fault in self.faults) + bool(self.kept_fault)

@@ -1,5 +1,6 @@
 """Health: what works by itself, and what a person may do when it does not."""
 
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,10 @@ from django_q.models import Task
 from django_q.signing import SignedPackage
 from django_q.status import Status
 
-from advancement.models import OutboxMessage
+from advancement.ledger import record
+from advancement.ledger.record import check_and_record, last_check, ledger_fault
+from advancement.ledger.verify import verify_ledger
+from advancement.models import OutboxMessage, Seal
 from tests.console.people import operator, viewer
 from tests.factories import add_rule, finished_run, make_sprout, refreshed
 from tests.notifications.conftest import make_message
@@ -74,14 +78,47 @@ def test_a_fault_of_the_ledger_is_shown_with_its_sentence() -> None:
     assert "See the faults" not in client.get(reverse("console:dashboard")).text
 
 
-def test_a_head_that_was_refuted_stays_so_until_a_check_with_a_head_finds_it() -> None:
+def test_a_head_that_was_refuted_stays_so_until_one_as_late_is_in_the_chain() -> None:
     client = viewer()
+    add_rule()
+    for _ in range(2):
+        make_sprout(signals={"citations": 5})
+        finished_run()
+    first, second = Seal.objects.order_by("number")
+    for head in (f"2:{'0' * 64}", f"0:{'0' * 64}", str(first), ""):
+        with contextlib.suppress(CommandError):
+            call_command("verify_ledger", *(["--head", head] if head else []))
+        assert "Seal 2 has another hash" in _health(client).text
+    call_command("verify_ledger", "--head", str(second))
+    assert "Seal 2 has another hash" not in _health(client).text
+
+
+def test_a_head_that_was_mistyped_is_forgotten_when_somebody_says_so() -> None:
     with pytest.raises(CommandError):
         call_command("verify_ledger", "--head", f"7:{'0' * 64}")
-    call_command("verify_ledger")
-    assert "There is no seal 7" in _health(client).text
-    call_command("verify_ledger", "--head", f"0:{'0' * 64}")
-    assert "There is no seal 7" not in _health(client).text
+    assert "There is no seal 7" in _health(viewer()).text
+    call_command("verify_ledger", "--forget-head")
+    assert "There is no seal 7" not in _health(operator()).text
+
+
+def test_a_check_that_looked_earlier_does_not_hide_what_a_later_one_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add_rule()
+    sprout = make_sprout(signals={"citations": 5})
+    finished_run()
+
+    def overtaken(*args: Any, **options: Any) -> Any:
+        """Return what this check saw, after another one that began later has ended."""
+        found = verify_ledger(*args, **options)
+        monkeypatch.setattr(record, "verify_ledger", verify_ledger)
+        type(sprout).objects.filter(pk=sprout.pk).update(tier="grove")
+        assert check_and_record().found == 1
+        return found
+
+    monkeypatch.setattr(record, "verify_ledger", overtaken)
+    assert check_and_record().found == 0
+    assert ledger_fault(last_check()) is not None
 
 
 def test_a_ledger_that_is_too_long_for_a_page_is_left_to_the_command(

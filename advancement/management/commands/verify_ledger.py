@@ -32,12 +32,17 @@ class Command(ConsoleCommand):
             metavar="N:HASH",
             help="a head of the seal chain that was kept elsewhere, and must still be in it",
         )
+        parser.add_argument(
+            "--forget-head",
+            action="store_true",
+            help="take a head that was refuted before for mistyped; Health does not warn of it any more",
+        )
         self.add_json_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify, print what was found, and fail where anything was."""
         with self.progress("Verifying") as advance:
-            found = check_and_record(options["head"], progress=advance)
+            found = check_and_record(options["head"], forget=options["forget_head"], progress=advance)
         if options["json"]:
             self.print_json(_object(found))
         else:
