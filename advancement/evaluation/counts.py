@@ -77,9 +77,8 @@ def moments(using: str = "default") -> Moments:
         return found
 
     runs = Run.objects.filter(dry_run=False)
-    moving = runs.filter(kind__in=[RunKind.ADVANCEMENT, RunKind.ROLLBACK], advanced__gt=0)
     found = newest(SignalRefresh.objects.all(), "refreshed", "finished_at").union(
-        newest(moving, "moved", "finished_at"),
+        newest(runs.filter(advanced__gt=0), "moved", "finished_at"),
         newest(runs.filter(kind=RunKind.ADVANCEMENT), "planned", "as_of"),
         newest(Hold.objects.all(), "held", _LAST_CHANGE),
     )

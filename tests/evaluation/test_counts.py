@@ -32,6 +32,7 @@ from tests.criteria.cast import make_rule
 from tests.evaluation.groves import Grove, Planted, groves
 from tests.factories import add_model, add_rule, add_rules, finished_run, make_sprout, refreshed
 from tests.oracle import Values, evaluate_rule, winning_rule
+from tests.rollback.cast import override
 
 
 @pytest.fixture(autouse=True)
@@ -308,6 +309,18 @@ def test_a_run_that_moved_something_makes_counts_out_of_date_and_one_that_did_no
     make_sprout(signals={"views": 1})
     refresh_counts()
     assert figures() == (1, 1, {})
+
+
+@pytest.mark.django_db
+def test_overrides_into_and_out_of_a_tier_make_counts_out_of_date_though_its_size_stays() -> None:
+    add_rule("views >= 1")
+    matching, other = make_sprout(signals={"views": 1}), make_sprout("seed")
+    refresh_counts()
+    assert figures() == (1, 1, {})
+    override(matching, "tree")
+    override(other, "sprout")
+    refresh_counts()
+    assert figures() == (0, 1, {})
 
 
 @pytest.mark.django_db
