@@ -11,7 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
-from advancement.views.errors import bad_request, no_database, not_found
+from advancement.criteria.errors import AdvancementError
+from advancement.views.errors import bad_request, no_database, not_found, refused
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +82,8 @@ class ErrorPages:
         """Answer for the page that failed."""
         if isinstance(error, Http404):
             return not_found(request, error)
+        if isinstance(error, AdvancementError):
+            return refused(request, error)
         if isinstance(error, OperationalError | InterfaceError):
             _log.error("%s: the database failed: %s", request.path, str(error).strip())
             return no_database(error)

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from advancement.criteria.errors import AdvancementError
 from advancement.criteria.wording import join_words
 from advancement.database.busy import is_busy
 from advancement.rights import roles_with
@@ -39,6 +40,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     said = exception.args[0] if exception.args else ""
     text = said if isinstance(said, str) and said else "There is nothing at this address."
     return _page(request, 404, "Not found", text)
+
+
+def refused(request: HttpRequest, error: AdvancementError) -> HttpResponse:
+    """What was asked for is not possible, or not any more; pages that can say so themselves do."""
+    return _page(request, 409, "This cannot be done", f"{error} Nothing was changed.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -86,7 +86,11 @@ def unarchive(request: HttpRequest, slug: str) -> HttpResponse:
         messages.info(request, f"The rule {quoted(slug)} is not archived.")
         return redirect("console:rules")
     if request.method == "POST":
-        unarchive_rule(slug, by=request.user.get_username())
+        try:
+            unarchive_rule(slug, by=request.user.get_username())
+        except AdvancementError as error:
+            messages.info(request, str(error))
+            return redirect("console:rules")
         state = "off" if rule.active_version else "a draft"
         messages.success(request, f"“{isolated(version.title)}” is back. It is {state}.")
         return redirect("console:rules")

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from advancement.criteria.errors import AdvancementError
 from advancement.rights import VIEWER
 
 pytestmark = pytest.mark.django_db
@@ -94,6 +95,18 @@ def test_a_defect_is_answered_without_anything_that_may_be_broken(
     assert "Something broke" in page.text
     assert "secret" not in page.text
     assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+
+
+def test_what_is_not_possible_any_more_is_a_sentence_also_where_a_page_did_not_foresee_it(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise AdvancementError("The run 7 has ended.")
+
+    monkeypatch.setattr("advancement.views.health.next_slot", fail)
+    page = viewer.get(reverse("console:health"))
+    assert page.status_code == 409
+    assert "The run 7 has ended. Nothing was changed." in page.text
 
 
 def test_a_page_made_for_somebody_is_kept_out_of_shared_caches(viewer: Client) -> None:

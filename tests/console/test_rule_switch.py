@@ -10,7 +10,8 @@ from pytest_django import Settings
 from advancement.models import AdvancementEvent, AdvancementRule, Tier
 from advancement.rulebook.drafts import save_draft
 from advancement.rulebook.saving import save_rules
-from advancement.rulebook.switching import archive_rule, disable_rule
+from advancement.rulebook.switching import archive_rule, disable_rule, unarchive_rule
+from advancement.views import rule_switch
 from tests.console.people import approver, editor, operator, signed_in, viewer
 from tests.criteria.cast import make_rule
 from tests.factories import add_model, add_rule, add_rules, finished_run, make_sprout
@@ -243,3 +244,19 @@ def test_whoever_is_not_signed_in_is_led_to_sign_in(address: str, client: Client
     for answer in (client.get(address), client.post(address)):
         assert answer["Location"].startswith("/admin/login/")
     assert client.delete(address).status_code == 405
+
+
+def test_bringing_back_what_somebody_brought_back_at_the_same_moment_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add_rule("views >= 1")
+    archive_rule("a-rule", by="ada")
+
+    def late(slug: str, *, by: str) -> None:
+        unarchive_rule(slug, by="bert")
+        unarchive_rule(slug, by=by)
+
+    monkeypatch.setattr(rule_switch, "unarchive_rule", late)
+    page = approver().post(UNARCHIVE, follow=True)
+    assert "is not archived" in words(page)
+    assert rule().archived_at is None
