@@ -1,5 +1,6 @@
 """Django's admin: every list answers, facts stay as they are, tiers in use stay."""
 
+import html
 import re
 import uuid
 from datetime import UTC, datetime
@@ -221,6 +222,36 @@ def test_slugs_are_chosen_once(superuser: Client) -> None:
         "draft",
         "First",
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"label": "\u200b"}, "A tier needs a label"),
+        ({"label": "A\x0b"}, "A label cannot hold control characters"),
+        ({"emoji": "abc"}, "is not one emoji"),
+    ],
+)
+def test_the_form_of_a_tier_refuses_labels_and_emojis_as_that_of_the_model_does(
+    fields: dict[str, str], sentence: str, superuser: Client
+) -> None:
+    add_model("academic")
+    tier = {"lifecycle_model": "academic", "slug": "draft", "label": "Draft", "emoji": "", "position": "0"}
+    page = superuser.post(_url(Tier, "add"), tier | fields)
+    assert sentence in html.unescape(page.text)
+    assert not Tier.objects.filter(lifecycle_model="academic").exists()
+
+
+@pytest.mark.parametrize(
+    ("label", "sentence"),
+    [("\u2060", "The model needs a label"), ("botanicaL\u200b", "choose another label")],
+)
+def test_the_form_of_a_model_refuses_labels_that_cannot_be_told_from_others(
+    label: str, sentence: str, superuser: Client
+) -> None:
+    page = superuser.post(_url(LifecycleModel, "add"), {"slug": "x", "label": label})
+    assert sentence in html.unescape(page.text)
+    assert not LifecycleModel.objects.filter(pk="x").exists()
 
 
 def _try_again(client: Client, *messages: OutboxMessage) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 _FILLERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 # Separators, controls, what only formats (zero-width, directions), and marks, which need a letter.
 _UNSEEN: Final = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Mn", "Mc", "Me"})
+_CONTROLS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 MAX_EMOJI_LENGTH: Final = 16
 # Joins two emojis to one; shows a character as an emoji; makes a key of a digit.
@@ -25,6 +26,11 @@ _EMOJI: Final = re.compile(f"{_PART}(?:{_JOINER}{_PART})*")
 def written(text: str) -> str:
     """Return a text without the blanks around it; empty when nothing of it can be seen."""
     return text.strip() if any(map(_seen, text)) else ""
+
+
+def has_controls(text: str) -> bool:
+    """Whether a text holds what is no character to read: controls, line ends, code points of no character."""
+    return any(unicodedata.category(c) in _CONTROLS or ord(c) & 0xFFFE == 0xFFFE for c in text)
 
 
 def as_read(name: str) -> str:

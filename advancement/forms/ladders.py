@@ -9,7 +9,7 @@ from django.http import QueryDict
 from django.utils.text import slugify
 
 from advancement.criteria.slugs import MAX_SLUG_LENGTH, SLUG_WORDS, is_slug
-from advancement.criteria.texts import is_emoji, written
+from advancement.criteria.texts import has_controls, is_emoji, written
 from advancement.criteria.wording import quoted
 from advancement.ladders import MOST_TIERS, Rung, as_seen, too_high
 from advancement.models import LifecycleModel, Tier
@@ -182,6 +182,8 @@ def label_fault(label: str, what: str) -> str:
     """Say what is wrong with the label of a model or a tier; "" when nothing is."""
     if not label:
         return f"{what} needs a label, which is what people read."
+    if has_controls(label):
+        return "A label cannot hold control characters; write it anew."
     return "" if len(label) <= _LONGEST_LABEL else f"A label has {_LONGEST_LABEL} characters at most."
 
 

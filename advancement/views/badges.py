@@ -1,8 +1,10 @@
 """The TierBadge for other sites: as a picture and as JSON, for anybody who knows a sprout's id."""
 
+import re
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final
+from unicodedata import east_asian_width
 from uuid import UUID
 
 from django.conf import settings
@@ -17,8 +19,10 @@ from advancement.models import Sprout
 
 # Seconds that a picture may be shown without asking again; ✨ ends a day after the advancement.
 _MAX_AGE: Final = 300
-# A sans-serif letter of 11 px is about this wide.
-_LETTER: Final = 6.6
+# About how wide a letter of 11 px is, and one of a script whose letters are squares; the text is set so wide.
+_LETTER, _SQUARE = 6.6, 11.5
+# What XML cannot hold, however it is written.
+_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @require_safe
@@ -84,9 +88,15 @@ def _json(badge: TierBadge) -> HttpResponse:
 
 def _svg(badge: TierBadge) -> HttpResponse:
     icons = 1 + badge.sparkles
-    text = round(len(badge.label) * _LETTER)
+    text = round(sum(_SQUARE if east_asian_width(c) in "WF" else _LETTER for c in badge.label))
     picture = render_to_string(
         "console/badge.svg",
-        {"badge": badge, "width": 20 + text + 18 * icons, "text_at": 28, "sparkle_at": 32 + text},
+        {
+            "badge": badge,
+            "width": 20 + text + 18 * icons,
+            "text": text,
+            "text_at": 28,
+            "sparkle_at": 32 + text,
+        },
     )
-    return HttpResponse(picture, content_type="image/svg+xml; charset=utf-8")
+    return HttpResponse(_NOT_XML.sub("\ufffd", picture), content_type="image/svg+xml; charset=utf-8")

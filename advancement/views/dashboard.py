@@ -1,8 +1,8 @@
 """The dashboard: what last night did and why, how the grove stands, what is off, what waits for somebody."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -37,16 +37,14 @@ from advancement.models import (
 )
 from advancement.models.outbox import OutboxStatus
 from advancement.models.runs import RunKind, RunStatus
-from advancement.remembered import counted_lately, remembered_while
+from advancement.remembered import counted_lately
 from advancement.rights import Right
-from advancement.rollback.reversals import rolled_back_so_far
-from advancement.rollback.scope import Counted, count_standing
 from advancement.runs.planned import struck_of
 from advancement.runs.schedule import next_slot
 from advancement.views.access import allows, may
 from advancement.views.charts import StackedBars, spark, stacked_bars
 from advancement.views.first_steps import first_steps
-from advancement.views.paging import MOST_COUNTED
+from advancement.views.odd_nights import is_odd, standing_of_run, still_odd
 from advancement.views.shell import Console
 
 _SERIES: Final = 3
@@ -71,7 +69,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     at_work = [*enabled, *_moved_and_off(rules, counts, day)]
     judged = list(zip(at_work, nights([rule.pk for rule in at_work], counts, day), strict=True))
     judged.sort(key=_most_telling_first)
-    odd = [(rule, night) for rule, night in judged if _is_odd(rule, night)]
+    odd = [(rule, night) for rule, night in judged if is_odd(rule, night)]
     ladders = _ladders(now)
     shown = (
         _LADDERS if len(ladders) <= _LADDERS else max(sum(total > 0 for *_, total in ladders[:_LADDERS]), 1)
@@ -80,7 +78,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "title": "Dashboard",
         "now": now,
         "last_run": last_run,
-        "since_last": _standing_of_run(last_run) if last_run and last_run.cursor else None,
+        "since_last": standing_of_run(last_run) if last_run and last_run.cursor else None,
         "next_slot": next_slot(),
         "held": [(run, run.moves_planned - struck.get(run.pk, 0)) for run in held],
         "failed": Run.objects.filter(status=RunStatus.FAILED).order_by("-id")[:_SHOWN],
@@ -93,7 +91,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "nights": [(rule, night, spark(night.days)) for rule, night in judged[:_NIGHTS]],
         "more_nights": len(judged[_NIGHTS:]),
         "more_moved": sum(night.count for _, night in judged[_NIGHTS:]),
-        "odd": list(_standing_of(odd[:_SHOWN])),
+        "odd": list(still_odd(odd[:_SHOWN])),
         "more_odd": len(odd[_SHOWN:]),
         "chart": _chart(counts, day, console.rule_titles),
         "console": console,
@@ -108,39 +106,10 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     return render(request, "console/dashboard.html", context)
 
 
-def _is_odd(rule: AdvancementRule, night: Night) -> bool:
-    """Whether a rule that is on had an unusual night that nobody expects."""
-    on = rule.archived_at is None and rule.active_version is not None and rule.active_version.enabled
-    return on and not night.expected_by and (night.spike or night.slump)
-
-
 def _most_telling_first(judged: tuple[AdvancementRule, Night]) -> tuple[bool, int, int]:
     """Sort the unusual nights first, then those on which most was moved; the rest stays as it is tried."""
     rule, night = judged
-    return not _is_odd(rule, night), -night.count, -night.week
-
-
-def _standing_of(
-    odd: Iterable[tuple[AdvancementRule, Night]],
-) -> Iterator[tuple[AdvancementRule, Night, Counted]]:
-    """Yield unusual nights with what still stands of them, but for those that were taken back."""
-    for rule, night in odd:
-        since, until = (datetime.combine(day, time.min, UTC) for day in (night.day, night.ends))
-        events = AdvancementEvent.objects.filter(rule_id=rule.pk, timestamp__gte=since, timestamp__lt=until)
-        standing = _standing(f"{rule.pk}-{night.day}-{night.count}", events)
-        if night.slump or not standing.nothing:
-            yield rule, night, standing
-
-
-def _standing_of_run(run: Run) -> Counted:
-    """Count what still stands of what a run moved."""
-    return _standing(f"run-{run.pk}-{run.cursor}", AdvancementEvent.objects.filter(run_id=run.pk))
-
-
-def _standing(name: str, events: "QuerySet[AdvancementEvent]") -> Counted:
-    """Count what still stands of some events; `name` changes with what they are."""
-    look = partial(count_standing, events, MOST_COUNTED)
-    return remembered_while(f"standing-{name}", str(rolled_back_so_far()).replace(" ", ""), look)
+    return not is_odd(rule, night), -night.count, -night.week
 
 
 @allows(POST=Right.START_RUNS)

@@ -3,12 +3,13 @@
 import json
 from datetime import timedelta
 from uuid import uuid4
+from xml.etree import ElementTree
 
 import pytest
 from django.test import Client
 
 from advancement.badges import TierBadge, tier_badges
-from advancement.models import AdvancementEvent, Run, Sprout
+from advancement.models import AdvancementEvent, Run, Sprout, Tier
 from advancement.models.runs import RunTrigger
 from advancement.rollback.scope import RollbackRequest
 from advancement.runs.override import override_tier
@@ -120,6 +121,16 @@ def test_titles_and_reasons_cannot_break_out_of_the_picture(client: Client) -> N
     sprout = make_sprout()
     override_tier(sprout.pk, "tree", reason="</title><script>x</script>", by="a", trigger=RunTrigger.COMMAND)
     assert "<script>" not in client.get(f"/badge/{sprout.pk}.svg").text
+
+
+@pytest.mark.parametrize("label", ["Tree\x01\x0b\ufffe", "計" * 40, "Wide & <open>"])
+def test_whatever_a_label_holds_the_picture_is_whole_and_the_text_within(label: str, client: Client) -> None:
+    Tier.objects.filter(slug="sprout").update(label=label)
+    sprout = make_sprout()
+    picture = ElementTree.fromstring(client.get(f"/badge/{sprout.pk}.svg").content)
+    text = next(one for one in picture.iter() if one.get("textLength"))
+    assert int(text.get("x", 0)) + int(text.get("textLength", 0)) < int(picture.get("width", 0))
+    assert len(label) * 6 < int(text.get("textLength", 0))
 
 
 def test_an_unknown_sprout_has_no_badge_and_badges_can_be_switched_off(client: Client, settings) -> None:  # type: ignore[no-untyped-def]

@@ -133,6 +133,17 @@ def test_a_spike_leads_straight_to_its_rollback_until_it_is_marked_as_expected()
     assert DailyCount.objects.get(rule_id="steady").expected_by == "operator"
 
 
+def test_a_spike_of_a_rule_that_is_off_by_now_is_warned_of_all_the_same() -> None:
+    add_rule(slug="steady", title="Steady use")
+    _usually(3, 60)
+    disable_rule("steady", by="olga")
+    client = operator()
+    page = words(_dashboard(client))
+    assert "Steady use moved 60 sprouts" in page
+    assert "The rule is off by now. Version 1, by" in page
+    assert "Review rollback of 60" in page
+
+
 def test_who_may_only_look_is_not_offered_what_acts() -> None:
     add_rule(slug="steady")
     _usually(3, 60)

@@ -126,6 +126,7 @@ def test_a_model_is_made_with_its_ladder_in_one_form() -> None:
         ([("x" * 17, "A", ""), ("", "B", "")], {"label": "X"}, "is not one emoji"),
         ([("abc", "A", ""), ("", "B", "")], {"label": "X"}, "&quot;abc&quot; is not one emoji"),
         ([("", "A", ""), ("", "B", "")], {"label": "\u200b"}, "The model needs a label"),
+        ([("", "A\x01", "a"), ("", "B", "")], {"label": "X"}, "A label cannot hold control characters"),
         ([("", "A", ""), ("", "\u2060", "b")], {"label": "X"}, "A tier needs a label"),
         ([("", f"T{n}", "") for n in range(51)], {"label": "X"}, "A ladder has 50 tiers at most, and this"),
     ],
