@@ -9,7 +9,7 @@ from advancement.criteria.wording import join_words
 from advancement.database.clock import database_now
 from advancement.importing.uploads import OPEN
 from advancement.models import SignalRequest, Upload
-from advancement.runs.waiting import being_worked_on
+from advancement.runs.waiting import at_work
 from advancement.runs.waking import RUNS_CLUSTER
 
 # The clusters are woken up for it, and wake up by themselves every minute.
@@ -19,7 +19,7 @@ _PATIENCE: Final = timedelta(minutes=2)
 def asked_for_fault(*, using: str = "default") -> str | None:
     """Say what nobody has taken up, or taken up again, for longer than a wake-up takes while none is busy."""
     now = database_now(using)
-    if being_worked_on(now, using=using).exists():
+    if at_work(now, using=using):
         return None
     imports = Upload.objects.using(using).filter(_neglected("waits_since", now), status__in=OPEN).count()
     wishes = SignalRequest.objects.using(using).filter(_neglected("asked_at", now), finished_at__isnull=True)

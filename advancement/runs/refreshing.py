@@ -12,9 +12,9 @@ from advancement.aggregation import refresh_signals
 from advancement.criteria.errors import AdvancementError, LeaseLost
 from advancement.database.clock import ClockTimestamp, database_now
 from advancement.leases import MOST_ATTEMPTS, Held, hand_over, nobody_holds, take_first
-from advancement.models import DirtySprout, Run, SignalRefresh, SignalRequest
+from advancement.models import DirtySprout, SignalRefresh, SignalRequest
 from advancement.runs.retry import drop_connection, first_line, interruption_behind
-from advancement.runs.waiting import USUAL_WAIT, being_worked_on
+from advancement.runs.waiting import USUAL_WAIT, AtWork, at_work
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _ONLY: Final = 1
 class RefreshState:
     """How refreshing the signals stands: the newest wish, the newest refresh, what waits for the next one.
 
-    A worker is `at_work` on an open wish, or was and is `lost`. `behind` is a run that is worked on before
+    A worker is `at_work` on an open wish, or was and is `lost`. `behind` is what is worked on before
     one that waits; `unattended` says that nothing is, and that no cluster has taken it up for longer than
     usual.
     """
@@ -35,7 +35,7 @@ class RefreshState:
     waiting_events: bool
     at_work: bool = False
     lost: bool = False
-    behind: Run | None = None
+    behind: AtWork | None = None
     unattended: bool = False
 
     @property
@@ -69,7 +69,7 @@ def refresh_state(*, using: str = "default") -> RefreshState:
     now = database_now(using)
     if request.lease_expires_at is not None:
         return replace(state, at_work=request.is_held(now), lost=request.is_lost(now))
-    behind = being_worked_on(now, using=using).order_by("id").first()
+    behind = at_work(now, using=using)
     unattended = behind is None and now - request.asked_at > USUAL_WAIT
     return replace(state, behind=behind, unattended=unattended)
 

@@ -8,7 +8,7 @@ from typing import Final
 from django.db.models import QuerySet
 
 from advancement.database.clock import database_now
-from advancement.models import Run
+from advancement.models import Run, SignalRequest, Upload
 from advancement.models.runs import RunKind, RunStatus
 from advancement.runs.lease import UNFINISHED
 from advancement.runs.schedule import scheduler_fault
@@ -28,8 +28,16 @@ class Why(Enum):
 
 
 @dataclass(frozen=True)
+class AtWork:
+    """What a worker of the cluster is at, in words; `run` where it is one."""
+
+    words: str
+    run: Run | None = None
+
+
+@dataclass(frozen=True)
 class Waiting:
-    """A run that does not go on: why, since when, and the run that comes before it, if there is one.
+    """A run that does not go on: why, since when, and what is worked on before it, if anything is.
 
     Where nothing comes before a queued one, and it takes `long`, no cluster seems to run.
     """
@@ -37,7 +45,7 @@ class Waiting:
     why: Why
     since: datetime
     long: bool
-    behind: Run | None = None
+    behind: AtWork | None = None
 
     @property
     def lost(self) -> bool:
@@ -52,14 +60,13 @@ def waiting(run: Run, *, using: str = "default") -> Waiting | None:
     now = database_now(using)
     since = run.decided_at or run.created_at
     long = now - since > USUAL_WAIT
-    others = being_worked_on(now, using=using).exclude(pk=run.pk).order_by("id")
     if run.lease_expires_at is not None and run.lease_expires_at >= now:
-        may_wait = run.status in {RunStatus.PLANNED, RunStatus.APPROVED}
-        other = others.filter(status=RunStatus.APPLYING).first() if may_wait else None
-        return Waiting(Why.APPLYING, since, long, other) if other else None
+        others = _runs_at_work(now, using).exclude(pk=run.pk).filter(status=RunStatus.APPLYING)
+        other = others.first() if run.status in {RunStatus.PLANNED, RunStatus.APPROVED} else None
+        return Waiting(Why.APPLYING, since, long, _of_run(other)) if other else None
     if run.lease_expires_at is not None:
         return Waiting(Why.LOST, run.lease_expires_at, long=True)
-    return Waiting(Why.QUEUED, since, long, others.first())
+    return Waiting(Why.QUEUED, since, long, at_work(now, but=run.pk, using=using))
 
 
 def waits_because(found: Waiting | None, *, using: str = "default") -> str | None:
@@ -67,7 +74,7 @@ def waits_because(found: Waiting | None, *, using: str = "default") -> str | Non
     if found is None:
         return None
     if found.why is Why.APPLYING and found.behind:
-        return f"It waits for run {found.behind.pk}, which is being applied: one run at a time moves sprouts."
+        return f"It waits for {found.behind.words}, which is being applied: one run at a time moves sprouts."
     if found.lost:
         return (
             "Its worker has not been heard of for longer than its lease. Within a minute the cluster "
@@ -76,7 +83,7 @@ def waits_because(found: Waiting | None, *, using: str = "default") -> str | Non
     if not found.long:
         return None
     if found.behind:
-        return f"The cluster {RUNS_CLUSTER} works on run {found.behind.pk}; this one comes after it."
+        return f"The cluster {RUNS_CLUSTER} works on {found.behind.words}; this one comes after it."
     if fault := scheduler_fault(using=using):
         return f"No task cluster answers: {fault}. manage.py console starts all of them."
     return (
@@ -85,7 +92,22 @@ def waits_because(found: Waiting | None, *, using: str = "default") -> str | Non
     )
 
 
-def being_worked_on(now: datetime, *, using: str = "default") -> QuerySet[Run]:
-    """Return the runs that a worker of the cluster holds the lease of."""
+def at_work(now: datetime, *, but: int | None = None, using: str = "default") -> AtWork | None:
+    """Return what a worker of the cluster holds the lease of: a run (`but` one), an import or a refresh."""
+    others = _runs_at_work(now, using)
+    if run := (others if but is None else others.exclude(pk=but)).first():
+        return _of_run(run)
+    if Upload.objects.using(using).filter(lease_expires_at__gte=now).exists():
+        return AtWork("an import")
+    if SignalRequest.objects.using(using).filter(lease_expires_at__gte=now, finished_at=None).exists():
+        return AtWork("a refresh of the signals")
+    return None
+
+
+def _of_run(run: Run) -> AtWork:
+    return AtWork(f"run {run.pk}", run)
+
+
+def _runs_at_work(now: datetime, using: str) -> "QuerySet[Run]":
     runs = Run.objects.using(using).filter(status__in=UNFINISHED, lease_expires_at__gte=now)
-    return runs.exclude(kind=RunKind.OVERRIDE)
+    return runs.exclude(kind=RunKind.OVERRIDE).order_by("id")

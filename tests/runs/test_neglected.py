@@ -11,9 +11,11 @@ from advancement.importing.uploads import confirm, receive, work_on_uploads
 from advancement.models import Run, SignalRequest, Upload
 from advancement.models.runs import RunTrigger
 from advancement.runs.asked_for import asked_for_fault
-from advancement.runs.refreshing import ask_for_refresh
+from advancement.runs.refreshing import ask_for_refresh, refresh_state
 from advancement.runs.start import RunRequest, start_run
+from advancement.runs.waiting import waiting, waits_because
 from tests.console.people import viewer
+from tests.console.runs_cast import words
 from tests.importing.conftest import jsonl, sprout_row
 
 pytestmark = pytest.mark.django_db
@@ -73,3 +75,31 @@ def test_a_file_that_waited_long_to_be_confirmed_waits_for_a_worker_from_then_on
     assert asked_for_fault() is None
     let_time_pass()
     assert asked_for_fault()
+
+
+def test_what_comes_after_an_import_is_not_neglected_and_says_what_it_waits_for() -> None:
+    upload = sent()
+    sent()
+    ask_for_refresh(by="ada")
+    run = start_run(RunRequest(), trigger=RunTrigger.CONSOLE, leased=False)
+    let_time_pass()
+    Run.objects.update(created_at=database_now() - LONG)
+    Upload.objects.filter(pk=upload.pk).update(lease_expires_at=database_now() + LONG)
+    assert asked_for_fault() is None
+    state = refresh_state()
+    assert state.behind is not None
+    assert (state.behind.words, state.unattended) == ("an import", False)
+    run.refresh_from_db()
+    assert waits_because(waiting(run)) == "The cluster runs works on an import; this one comes after it."
+    assert "It waits for an import, which is being worked on" in words(
+        viewer().get(reverse("console:signals"))
+    )
+
+
+def test_what_comes_after_a_refresh_says_so() -> None:
+    ask_for_refresh(by="ada")
+    run = start_run(RunRequest(), trigger=RunTrigger.CONSOLE, leased=False)
+    Run.objects.update(created_at=database_now() - LONG)
+    SignalRequest.objects.update(lease_expires_at=database_now() + LONG)
+    run.refresh_from_db()
+    assert "works on a refresh of the signals" in str(waits_because(waiting(run)))
