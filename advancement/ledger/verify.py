@@ -1,12 +1,14 @@
 """Prove the ledger: every tier the fold of its events, and the audit trail whole."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from django.db import connections, transaction
+from django.db import DataError, InternalError, OperationalError, connections, transaction
 
+from advancement.database.busy import is_busy
 from advancement.database.triggers import count_triggers, missing_triggers
 from advancement.ledger.chain import check_seal_runs, check_sealed_runs, check_seals
 from advancement.ledger.findings import Check, check_by_list
@@ -14,6 +16,8 @@ from advancement.ledger.runs import check_event_moves, check_event_runs, check_m
 from advancement.ledger.seals import START, Head, head_of_chain
 from advancement.ledger.sprouts import check_reversals, check_revisions, check_steps, check_tiers
 from advancement.models import Seal
+
+logger = logging.getLogger(__name__)
 
 
 def check_triggers(using: str) -> Check:
@@ -37,6 +41,14 @@ CHECKS: Final[tuple[Callable[[str], Check], ...]] = (
     check_seals,
     check_sealed_runs,
     check_seal_runs,
+)
+
+
+# What values raise that no writer of this console can have written. SQLite calls some of it operational;
+# on PostgreSQL that word is for a lost connection.
+_UNREADABLE: Final = (
+    *(TypeError, ValueError, AttributeError, OverflowError),
+    *(DataError, InternalError, OperationalError),
 )
 
 
@@ -66,9 +78,26 @@ def verify_ledger(
         checks = []
         for done, check in enumerate(CHECKS):
             progress(done, len(CHECKS))
-            checks.append(check(using))
+            checks.append(_made(check, using))
         fault = _fault_of_kept(kept, using) if kept else ""
         return Verification(checks, head_of_chain(using), kept, fault)
+
+
+def _made(check: Callable[[str], Check], using: str) -> Check:
+    """Make a check; where what is stored cannot even be read, that is what it found."""
+    try:
+        with transaction.atomic(using=using):
+            return check(using)
+    except _UNREADABLE as error:
+        lost = isinstance(error, OperationalError) and connections[using].vendor == "postgresql"
+        if lost or is_busy(error):
+            raise
+        logger.exception("The check %s of the ledger could not be made", check.__name__)
+        name, title = check.__name__.removeprefix("check_"), (check.__doc__ or "").partition(".")[0]
+        said = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        return check_by_list(
+            name, title, 0, [f"What is stored cannot be read, so this was not checked ({said})."]
+        )
 
 
 @contextmanager

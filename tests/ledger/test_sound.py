@@ -158,7 +158,7 @@ def test_it_takes_as_many_queries_for_ten_sprouts_as_for_a_thousand(
     add_rule("citations >= 3")
     plant(sprouts)
     assert finished_run().advanced == sprouts
-    with django_assert_num_queries(27 if connection.vendor == "sqlite" else 29):
+    with django_assert_num_queries(51 if connection.vendor == "sqlite" else 53):
         assert verify_ledger().found == 0
 
 

@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import F
 
 from advancement.holds import set_hold
+from advancement.ledger.record import check_and_record, last_check
 from advancement.ledger.verify import verify_ledger
 from advancement.models import AdvancementEvent, Hold, Move, Run, Sprout
 from tests.database.rows import run_values, saved
@@ -218,3 +219,24 @@ def test_of_many_findings_a_hundred_are_listed_and_all_are_counted(grove: Grove)
     found = verify_ledger()
     (tiers,) = [check for check in found.checks if check.found]
     assert (tiers.name, tiers.found, len(tiers.findings), found.found) == ("tiers", 121, 100, 121)
+
+
+# --- What cannot even be read ----------------------------------------------------------------------
+
+
+def test_what_cannot_be_read_is_a_finding_of_its_check_and_the_others_are_made(grove: Grove) -> None:
+    with tampering():
+        Sprout.objects.filter(pk=grove.stayed.pk).update(tier="tree")
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("UPDATE advancement_seals SET sealed_at = 'infinity'")
+            else:
+                cursor.execute("PRAGMA ignore_check_constraints = ON")
+                cursor.execute("UPDATE advancement_seals SET sealed_at = 'garbage'")
+                cursor.execute("UPDATE advancement_events SET revision = 'garbage'")
+                cursor.execute("PRAGMA ignore_check_constraints = OFF")
+        found = {check.name: check for check in check_and_record(by="ada").checks if check.found}
+        [sentence] = found["seals"].findings
+        assert sentence.startswith("What is stored cannot be read, so this was not checked (")
+        assert "tiers" in found
+        assert last_check().found >= 2  # type: ignore[union-attr]
