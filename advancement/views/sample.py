@@ -4,10 +4,11 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from advancement.criteria.errors import AdvancementError
 from advancement.importing import ImportRefused
 from advancement.models import Sprout
 from advancement.rights import Right
-from advancement.sample import AS_OF, GroveNotEmpty, load_sample_grove
+from advancement.sample import AS_OF, load_sample_grove
 from advancement.views.access import allows
 
 
@@ -19,15 +20,15 @@ def load_sample(request: HttpRequest) -> HttpResponse:
         return render(request, "console/load_sample.html", context)
     try:
         loaded = load_sample_grove()
-    except GroveNotEmpty as error:
-        messages.error(request, str(error))
-        return redirect("console:load_sample")
     except ImportRefused as error:
         messages.error(
             request,
             "Nothing was loaded: the sample grove needs the lifecycle model botanical as it came, with its "
             f"tiers. {error.outcome.problems[0]}",
         )
+        return redirect("console:load_sample")
+    except AdvancementError as error:
+        messages.error(request, str(error))
         return redirect("console:load_sample")
     messages.success(
         request,

@@ -1,8 +1,12 @@
 """Two people who load the sample grove at the same moment get it once."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection, transaction
 
+from advancement import sample
+from advancement.criteria.errors import AdvancementError
 from advancement.database.locks import lock_imports
 from advancement.importing import SproutImporter
 from advancement.models import SignalAggregation, Sprout, UsageEvent
@@ -39,3 +43,11 @@ def test_sprouts_that_are_being_imported_keep_the_sample_out(beside: Beside) -> 
     with pytest.raises(GroveNotEmpty):
         loading.result(60)
     assert (Sprout.objects.count(), UsageEvent.objects.count()) == (1, 0)
+
+
+def test_an_import_that_takes_long_is_not_waited_for(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sample, "_PATIENCE", timedelta(milliseconds=50))
+    with transaction.atomic():
+        lock_imports(SproutImporter.noun)
+        with pytest.raises(AdvancementError, match="nothing was loaded"):
+            beside(load_sample_grove).result(60)
