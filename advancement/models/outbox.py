@@ -14,7 +14,7 @@ class NotificationKind(models.TextChoices):
     ADVANCED = "advanced"
     FAILED = "failed"
     HELD = "held"
-    ROLLED_BACK = "rolled-back"
+    ROLLED_BACK = "rolled-back", "Rolled back"
     TEST = "test"
 
 
@@ -28,9 +28,9 @@ class Channel(models.TextChoices):
 class OutboxStatus(models.TextChoices):
     """Where a message stands."""
 
-    PENDING = "pending"
+    PENDING = "pending", "Waiting"
     SENT = "sent"
-    FAILED = "failed"
+    FAILED = "failed", "Given up"
 
 
 class OutboxMessage(models.Model):

@@ -37,7 +37,7 @@ def override(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
         except AdvancementError as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, f"The tier is set, by run {run.pk}.")
+            messages.success(request, f"The tier is set, by override {run.pk}.")
             return redirect("console:sprout", sprout_id)
     return sprout_page(request, sprout_id, status=422, override_form=form)
 
