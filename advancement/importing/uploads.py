@@ -73,6 +73,8 @@ def confirm(upload_id: int, *, skip_bad_rows: bool = False, using: str = "defaul
         upload = waiting.first()
         if upload is None:
             raise AdvancementError("This file does not wait for a decision any more.")
+        if not (upload.outcome or {}).get("read"):
+            raise AdvancementError("This file was not read; send it once more, or import it by its command.")
         if not good_rows(upload):
             raise AdvancementError("There is no good row in this file; mend it and check it again.")
         waiting.update(

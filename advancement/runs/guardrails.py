@@ -34,7 +34,7 @@ def limits_exceeded_by(run: Run, moves: int, rules: Iterable[LimitedRule]) -> li
     """
     found = []
     share, most = settings.ADVANCEMENT_MAX_SHARE, settings.ADVANCEMENT_MAX_MOVES
-    if run.evaluated >= LEAST_CANDIDATES and moves > Decimal(str(share)) * run.evaluated:
+    if share_exceeded(moves, run.evaluated):
         found.append(
             f"It would move {moves:,} of {run.evaluated:,} candidates, "
             f"more than the {percent_words(share)} that ADVANCEMENT_MAX_SHARE allows."
@@ -49,6 +49,13 @@ def limits_exceeded_by(run: Run, moves: int, rules: Iterable[LimitedRule]) -> li
         for slug, title, count, limit in sorted(rules)
         if limit is not None and count > limit
     ]
+
+
+def share_exceeded(moves: int, candidates: int) -> bool:
+    """Whether so many moves are a larger share of the candidates than ADVANCEMENT_MAX_SHARE allows."""
+    if candidates < LEAST_CANDIDATES:
+        return False
+    return moves > Decimal(str(settings.ADVANCEMENT_MAX_SHARE)) * candidates
 
 
 def _limited_rules(run: Run, using: str) -> list[LimitedRule]:

@@ -27,13 +27,16 @@ def override_tier(
     trigger: RunTrigger,
     hold: bool = True,
     hold_until: datetime | None = None,
+    seen_in: str = "",
     using: str = "default",
 ) -> Run:
     """Put a sprout into a tier of its lifecycle model, in one transaction; return the run that records it.
 
     With `hold`, automation leaves the sprout alone until `hold_until`, or until the hold is released. It
-    does not wait for other runs. Raise AdvancementError without a reason, for an unknown sprout or tier, for
-    the tier that it is in, when it changed at this very moment, or when the audit trail is not protected.
+    does not wait for other runs. `seen_in` is the tier in which whoever decided saw it. Raise
+    AdvancementError without a reason, for an unknown sprout or tier, for the tier that it is in, when it is
+    in another one than was seen, when it changed at this very moment, or when the audit trail is not
+    protected.
     """
     if not written(reason):
         raise AdvancementError("An override needs a reason; say why this sprout is to change its tier.")
@@ -42,6 +45,10 @@ def override_tier(
     check_triggers(using)
     with transaction.atomic(using=using):
         sprout = _sprout(sprout_id, tier, using)
+        if seen_in and sprout.tier != seen_in:
+            raise AdvancementError(
+                f"The sprout moved to the tier {quoted(sprout.tier)} meanwhile; look again, then decide."
+            )
         run = insert_leased(
             Run(
                 kind=RunKind.OVERRIDE,

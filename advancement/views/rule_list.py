@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import cached_property
 from typing import Final
 
@@ -19,7 +18,7 @@ from advancement.evaluation.gate import stopped_rules
 from advancement.models import AdvancementEvent, AdvancementRule, RuleCount, RuleVersion, Tier
 from advancement.models.events import AdvancementEventType
 from advancement.remembered import counted_lately
-from advancement.runs.guardrails import LEAST_CANDIDATES
+from advancement.runs.guardrails import share_exceeded
 
 RECENTLY: Final = timedelta(days=7)
 
@@ -87,10 +86,7 @@ class Row:
     @property
     def share_exceeded(self) -> bool:
         """Whether it would move more of its tier than the guardrail lets a run move."""
-        count = self.count
-        if count is None or count.candidates < LEAST_CANDIDATES:
-            return False
-        return count.movable > Decimal(str(settings.ADVANCEMENT_MAX_SHARE)) * count.candidates
+        return self.count is not None and share_exceeded(self.count.movable, self.count.candidates)
 
     @property
     def scheduled(self) -> bool:

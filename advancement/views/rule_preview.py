@@ -24,7 +24,7 @@ from advancement.models import RuleVersion, SignalRefresh
 from advancement.rights import Right
 from advancement.rulebook.errors import RulesRefused
 from advancement.rulebook.reading import current_rules, lifecycles
-from advancement.runs.guardrails import LEAST_CANDIDATES
+from advancement.runs.guardrails import LEAST_CANDIDATES, share_exceeded
 from advancement.views.access import allows
 from advancement.views.histograms import draw
 from advancement.views.rule_stored import StoredRule, find_rule, with_titles
@@ -175,10 +175,10 @@ def max_share() -> str:
 
 def guardrails(definition: RuleDefinition, count: MatchCount) -> dict[str, bool]:
     """Say which guardrails would hold a run that moves all matches of a rule that it may move."""
-    share, most = settings.ADVANCEMENT_MAX_SHARE, settings.ADVANCEMENT_MAX_MOVES
+    most = settings.ADVANCEMENT_MAX_MOVES
     return {
         "share_applies": count.candidates >= LEAST_CANDIDATES,
-        "over_share": count.candidates >= LEAST_CANDIDATES and count.movable > share * count.candidates,
+        "over_share": share_exceeded(count.movable, count.candidates),
         "over_moves": most is not None and count.movable > most,
         "over_own": definition.max_moves is not None and count.movable > definition.max_moves,
     }

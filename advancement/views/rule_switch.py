@@ -1,7 +1,6 @@
 """Switch rules on and off, archive them and bring them back; each asks first and says what follows."""
 
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any, Final
 
 from django.conf import settings
@@ -19,7 +18,7 @@ from advancement.models.events import AdvancementEventType
 from advancement.rights import Right
 from advancement.rulebook.reading import lifecycles, writer_of
 from advancement.rulebook.switching import archive_rule, disable_rule, enable_rule, unarchive_rule
-from advancement.runs.guardrails import LEAST_CANDIDATES
+from advancement.runs.guardrails import share_exceeded
 from advancement.views.access import allows, may, others_may, require
 from advancement.views.paging import count_up_to
 
@@ -166,7 +165,7 @@ def _guardrails(version: RuleVersion, effect: Effect) -> list[str]:
     held = "the run would be held for an approver."
     share, most = settings.ADVANCEMENT_MAX_SHARE, settings.ADVANCEMENT_MAX_MOVES
     found = []
-    if effect.candidates >= LEAST_CANDIDATES and effect.moves > Decimal(str(share)) * effect.candidates:
+    if share_exceeded(effect.moves, effect.candidates):
         found.append(
             f"A run may move at most {percent_words(share)} of its candidates (ADVANCEMENT_MAX_SHARE); "
             "one of this tier alone would be held for an approver."

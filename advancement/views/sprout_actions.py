@@ -22,7 +22,8 @@ def override(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
     """Set a sprout's tier by hand; a move down its ladder is asked about first."""
     form = OverrideForm(request.POST)
     if form.is_valid():
-        demotion = _demotion(sprout_id, form.cleaned_data["tier"])
+        sprout = Sprout.objects.filter(pk=sprout_id).first()
+        demotion = _demotion(sprout, form.cleaned_data["tier"]) if sprout else None
         if demotion and form.cleaned_data["confirmed"] != demotion.mark:
             return sprout_page(request, sprout_id, override_form=form, asked=True)
         try:
@@ -32,6 +33,7 @@ def override(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
                 reason=form.cleaned_data["reason"],
                 by=request.user.get_username(),
                 trigger=RunTrigger.CONSOLE,
+                seen_in=sprout.tier if sprout else "",
                 **form.hold,
             )
         except AdvancementError as error:
@@ -42,10 +44,7 @@ def override(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
     return sprout_page(request, sprout_id, status=422, override_form=form)
 
 
-def _demotion(sprout_id: UUID, tier: str) -> Demotion | None:
-    sprout = Sprout.objects.filter(pk=sprout_id).first()
-    if sprout is None:
-        return None
+def _demotion(sprout: Sprout, tier: str) -> Demotion | None:
     return demotion_to(tier, sprout, list(Tier.objects.filter(lifecycle_model=sprout.lifecycle_model_id)))
 
 

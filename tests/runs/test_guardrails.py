@@ -15,6 +15,7 @@ from advancement.holds import set_hold
 from advancement.models import AdvancementEvent, Run, Sprout
 from advancement.models.runs import RunTrigger
 from advancement.runs.decisions import approve, discard
+from advancement.runs.guardrails import share_exceeded
 from advancement.runs.override import override_tier
 from advancement.runs.schedule import resume_abandoned, run_scheduled
 from advancement.runs.start import RunRequest
@@ -219,3 +220,10 @@ def test_a_plan_that_went_stale_says_what_changed(rule: None) -> None:
     approve(run.pk, by="olga", reason="fine")
     [done] = resume_abandoned()
     assert (done.advanced, done.skipped) == (97, 3)
+
+
+def test_a_share_is_judged_by_what_is_written_and_not_by_its_binary_fraction(settings: Any) -> None:
+    settings.ADVANCEMENT_MAX_SHARE = 0.29
+    assert not share_exceeded(29, 100)
+    assert share_exceeded(30, 100)
+    assert not share_exceeded(99, 99)

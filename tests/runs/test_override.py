@@ -93,6 +93,15 @@ def test_what_cannot_be_is_refused_and_changes_nothing(tier: str, options: Any, 
         assert not model.objects.exists()
 
 
+def test_a_sprout_that_moved_since_somebody_saw_it_is_not_moved_down_unasked() -> None:
+    sprout = make_sprout()
+    override(sprout, "tree", seen_in="sprout")
+    with pytest.raises(AdvancementError, match='moved to the tier "tree" meanwhile; look again'):
+        override(sprout, "sapling", seen_in="sprout")
+    sprout.refresh_from_db()
+    assert (sprout.tier, Run.objects.count()) == ("tree", 1)
+
+
 def test_an_unknown_sprout_is_refused() -> None:
     unknown = uuid4()
     with pytest.raises(AdvancementError, match=f"There is no sprout {unknown}."):
