@@ -7,6 +7,8 @@ from hashlib import sha256
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from advancement.criteria.errors import AdvancementError
 from advancement.criteria.texts import as_read
@@ -170,6 +172,26 @@ def change_ladder(slug: str, label: str, rungs: Sequence[Rung], *, seen: str) ->
         model.save(update_fields=["label"])
         _place(model, there, rungs, "default")
     return model
+
+
+def current_models() -> QuerySet[LifecycleModel]:
+    """Return the models in use and the archived ones that still hold sprouts, which runs go on moving."""
+    holding = Exists(Sprout.objects.filter(lifecycle_model=OuterRef("pk")))
+    return LifecycleModel.objects.filter(Q(archived_at__isnull=True) | holding).prefetch_related("tiers")
+
+
+def archive_model(slug: str) -> bool:
+    """Keep new sprouts and new rules out of a model; return False when it was archived before.
+
+    Its sprouts stay, and its rules that are on go on moving them.
+    """
+    in_use = LifecycleModel.objects.filter(pk=slug, archived_at__isnull=True)
+    return bool(in_use.update(archived_at=timezone.now()))
+
+
+def take_up_model(slug: str) -> None:
+    """Let new sprouts and new rules into a model again."""
+    LifecycleModel.objects.filter(pk=slug).update(archived_at=None)
 
 
 def _place(model: LifecycleModel, there: Mapping[str, Tier], rungs: Sequence[Rung], using: str) -> None:
