@@ -138,6 +138,18 @@ def test_a_rule_that_was_archived_meanwhile_gets_no_draft() -> None:
         save_draft(make_rule("citations >= 9"), by="editor", based_on=1)
 
 
+def test_the_draft_of_a_rule_that_was_archived_meanwhile_is_not_activated() -> None:
+    save_rules([make_rule("citations >= 3")], by="editor")
+    save_draft(make_rule("citations >= 9"), by="editor")
+    archive_rule("a-rule", by="operator")
+    with pytest.raises(AdvancementError, match="Bring it back before you activate it"):
+        activate_draft("a-rule", by="approver", number=2)
+    assert active_versions() == []
+    unarchive_rule("a-rule", by="approver")
+    activate_draft("a-rule", by="approver")
+    assert len(active_versions()) == 1
+
+
 def test_who_wrote_a_draft_may_not_activate_it_unless_a_setting_allows_it(settings: Settings) -> None:
     save_draft(make_rule("citations >= 3"), by="editor")
     with pytest.raises(OwnDraft, match="somebody else"):

@@ -27,6 +27,8 @@ def activate(request: HttpRequest, slug: str) -> HttpResponse:
     if stored.draft is None:
         messages.info(request, "This rule has no draft to activate.")
         return redirect("console:rule", slug=slug)
+    if stored.archived:  # Its page says so, and offers to bring it back.
+        return redirect("console:rule", slug=slug)
     return render(request, "console/rule_editor/activate.html", _activation(request, stored))
 
 

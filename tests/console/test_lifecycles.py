@@ -277,20 +277,24 @@ def test_tiers_are_added_renamed_moved_and_removed_and_their_slugs_stay() -> Non
 
 
 def test_a_tier_in_use_stays_and_says_so_before_and_after() -> None:
-    add_rule(slug="climb")
+    add_rule(slug="climb", title="Climb")
     make_sprout("tree")
     client, address = approver(), reverse("console:edit_lifecycle", args=["botanical"])
     page = client.get(address).text
     assert "Holds 1 sprout, so it stays." in page
     assert "so it stays. Label, emoji and place may change." in page
     before = _ladder("botanical")
-    for gone, sentence in (("tree", "holds 1 sprout"), ("sapling", "named by the enabled rule climb")):
+    for gone, sentence in (
+        ("tree", "holds 1 sprout"),
+        ("sapling", "named by the rule “Climb”, which is on: switch it off first"),
+    ):
         rows = [row for row in before if row[2] != gone]
         refused = client.post(address, _form(*rows, label="Botanical", known=BOTANICAL))
         assert refused.status_code == 422
         assert sentence in refused.text
     turned = client.post(address, _form(*before[::-1], label="Botanical", known=BOTANICAL))
-    assert "would lead backward" in turned.text
+    assert "There, the rule “Climb”, which is on, would lead backward." in turned.text
+    assert "switch it off first" in turned.text
     assert _ladder("botanical") == before
 
 

@@ -731,3 +731,19 @@ def test_a_new_rule_is_compared_under_the_slug_that_it_would_get() -> None:
     assert "can never win" not in said
     said = text_of(browser.post(DETAILS, typed | {"slug": "a-rule"}, headers=HTMX).text)
     assert "whatever meets it also meets rule &quot;a-rule&quot;" in said
+
+
+def test_the_draft_of_an_archived_rule_is_not_offered_to_be_activated() -> None:
+    add_rule("citations >= 3")
+    save_draft(make_rule("citations >= 9"), by="editor")
+    archive_rule("a-rule", by="operator")
+    browser, address = approver(), reverse("console:activate_rule", args=["a-rule"])
+    for answer in (
+        browser.get(address, follow=True),
+        browser.post(address, {"number": "2"}, follow=True),
+    ):
+        assert answer.redirect_chain[-1][0] == RULE
+        assert "This rule was archived" in text_of(answer.text)
+        assert "Bring it back…" in answer.text
+    assert "Bring it back before you activate it." in text_of(answer.text)
+    assert AdvancementRule.objects.get().archived_at
