@@ -7,12 +7,14 @@ from hashlib import sha256
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from advancement.criteria.errors import AdvancementError
 from advancement.criteria.texts import as_read
-from advancement.criteria.wording import join_words, quoted
+from advancement.criteria.wording import isolated, join_words, quoted
 from advancement.database.locks import lock_models
-from advancement.models import LifecycleModel, Sprout, Tier
+from advancement.models import LifecycleModel, RuleVersion, Sprout, Tier
 from advancement.rulebook.reading import active_versions
 
 MOST_TIERS: Final = 50
@@ -172,6 +174,26 @@ def change_ladder(slug: str, label: str, rungs: Sequence[Rung], *, seen: str) ->
     return model
 
 
+def current_models() -> QuerySet[LifecycleModel]:
+    """Return the models in use and the archived ones that still hold sprouts, which runs go on moving."""
+    holding = Exists(Sprout.objects.filter(lifecycle_model=OuterRef("pk")))
+    return LifecycleModel.objects.filter(Q(archived_at__isnull=True) | holding).prefetch_related("tiers")
+
+
+def archive_model(slug: str) -> bool:
+    """Keep new sprouts and new rules out of a model; return False when it was archived before.
+
+    Its sprouts stay, and its rules that are on go on moving them.
+    """
+    in_use = LifecycleModel.objects.filter(pk=slug, archived_at__isnull=True)
+    return bool(in_use.update(archived_at=timezone.now()))
+
+
+def take_up_model(slug: str) -> None:
+    """Let new sprouts and new rules into a model again."""
+    LifecycleModel.objects.filter(pk=slug).update(archived_at=None)
+
+
 def _place(model: LifecycleModel, there: Mapping[str, Tier], rungs: Sequence[Rung], using: str) -> None:
     """Save the tiers of a model in this order."""
     tiers = Tier.objects.using(using)
@@ -193,17 +215,20 @@ def uses_of_tier(tier: Tier) -> Iterator[str]:
     held = Sprout.objects.filter(lifecycle_model=tier.lifecycle_model_id, tier=tier.slug)
     if count := held.count():
         sprouts = f"{count:,} {'sprout' if count == 1 else 'sprouts'}"
-        yield f"The tier {tier.slug} holds {sprouts}: move them to another tier with override_tier first."
+        yield (
+            f"The tier {_called(tier.label)} holds {sprouts}: move {'it' if count == 1 else 'them'} to "
+            "another tier first, with a rule or an override."
+        )
     for version in active_versions():
         names = {version.from_tier, version.to_tier}
         if version.lifecycle_model_id == tier.lifecycle_model_id and tier.slug in names:
             yield (
-                f"The tier {tier.slug} is named by the enabled rule {version.rule_id}: "
-                "import that disabled, or archive it with archive_rule, first."
+                f"The tier {_called(tier.label)} is named by the rule {_called(version.title)}, which is on: "
+                "switch it off first."
             )
 
 
-def turned_rules(model: str, positions: Mapping[str, int]) -> list[str]:
+def turned_rules(model: str, positions: Mapping[str, int]) -> list[RuleVersion]:
     """Return the enabled rules of a model that lead forward now and backward with its tiers placed so.
 
     `positions` are those of the tiers that change their place, or of all.
@@ -216,14 +241,19 @@ def turned_rules(model: str, positions: Mapping[str, int]) -> list[str]:
         if version.lifecycle_model_id != model or not before.keys() >= {start, end}:
             continue
         if before[start] < before[end] and after[start] > after[end]:
-            turned.append(version.rule_id)
+            turned.append(version)
     return turned
 
 
-def turned_words(rules: Sequence[str]) -> str:
+def turned_words(rules: Sequence[RuleVersion]) -> str:
     """Say why tiers may not be placed so."""
-    named = f"the enabled {'rule' if len(rules) == 1 else 'rules'} {join_words(rules, 'and')}"
+    named = join_words([_called(rule.title) for rule in rules], "and")
+    one = len(rules) == 1
     return (
-        f"There, {named} would lead backward. Rules only lead forward: import them disabled, "
-        "or archive them with archive_rule, first."
+        f"There, the {'rule' if one else 'rules'} {named}, which {'is' if one else 'are'} on, would lead "
+        f"backward. Rules only lead forward: switch {'it' if one else 'them'} off first."
     )
+
+
+def _called(name: str) -> str:
+    return f"“{isolated(name)}”"

@@ -67,6 +67,7 @@ urlpatterns = [
     path("lifecycles/<slug:slug>/edit/", ladder_form.edit_lifecycle, name="edit_lifecycle"),
     path("lifecycles/load/", lifecycles.load_example, name="load_example"),
     path("lifecycles/<slug:slug>/archive/", lifecycles.archive_lifecycle, name="archive_lifecycle"),
+    path("lifecycles/<slug:slug>/take-up/", lifecycles.take_up_lifecycle, name="take_up_lifecycle"),
     # Rules
     path("rules/", rules.rules, name="rules"),
     path("rules/count/", rules.count_rules, name="count_rules"),

@@ -171,7 +171,7 @@ def test_a_tier_that_holds_sprouts_is_not_deleted_and_the_page_says_why(superuse
     make_sprout("tree")
     tier = Tier.objects.get(slug="tree")
     page = superuser.post(_url(Tier, "delete", tier.pk), {"post": "yes"})
-    remedy = "The tier tree holds 1 sprout: move them to another tier with override_tier first."
+    remedy = "The tier “Tree” holds 1 sprout: move it to another tier first, with a rule or an override."
     assert remedy in page.text
     assert Tier.objects.filter(pk=tier.pk).exists()
 
@@ -184,13 +184,13 @@ def test_before_a_tier_is_deleted_its_page_asks(superuser: Client) -> None:
 
 
 def test_tiers_that_an_enabled_rule_names_are_not_deleted_in_bulk_either(superuser: Client) -> None:
-    add_rule(slug="climb")
+    add_rule(slug="climb", title="Climb")
     tiers = Tier.objects.filter(slug__in=["sapling", "grove"])
     selected = [str(tier.pk) for tier in tiers]
     page = superuser.post(
         _url(Tier, "changelist"), {"action": "delete_selected", "_selected_action": selected, "post": "yes"}
     )
-    sentence = "The tier sapling is named by the enabled rule climb: import that disabled, or archive it"
+    sentence = "The tier “Sapling” is named by the rule “Climb”, which is on: switch it off first."
     assert sentence in page.text
     assert tiers.count() == 2
 
@@ -326,12 +326,12 @@ def _reorder(client: Client, slug: str, position: int) -> Any:
 def test_an_order_of_tiers_that_turns_enabled_rules_around_is_refused_with_their_names(
     superuser: Client,
 ) -> None:
-    add_rule(slug="climb")
-    add_rule("views >= 3", slug="leap", to_tier="tree")
+    add_rule(slug="climb", title="Climb")
+    add_rule("views >= 3", slug="leap", title="Leap", to_tier="tree")
     add_rule("views >= 9", slug="asleep", enabled=False)
     before = list(Tier.objects.values_list("slug", "position"))
     page = _reorder(superuser, "sprout", 99)
-    assert "There, the enabled rules climb and leap would lead backward." in page.text
+    assert "There, the rules “Climb” and “Leap”, which are on, would lead backward." in page.text
     assert list(Tier.objects.values_list("slug", "position")) == before
 
 

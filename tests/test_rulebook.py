@@ -7,6 +7,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from advancement.criteria.errors import AdvancementError
+from advancement.ladders import archive_model
 from advancement.models import AdvancementRule, RuleVersion
 from advancement.rulebook.drafts import activate_draft, discard_draft, save_draft
 from advancement.rulebook.errors import NewerVersion, OwnDraft, RulesRefused
@@ -135,6 +136,18 @@ def test_a_rule_that_was_archived_meanwhile_gets_no_draft() -> None:
     archive_rule("a-rule", by="operator")
     with pytest.raises(AdvancementError, match="archived"):
         save_draft(make_rule("citations >= 9"), by="editor", based_on=1)
+
+
+def test_the_draft_of_a_rule_that_was_archived_meanwhile_is_not_activated() -> None:
+    save_rules([make_rule("citations >= 3")], by="editor")
+    save_draft(make_rule("citations >= 9"), by="editor")
+    archive_rule("a-rule", by="operator")
+    with pytest.raises(AdvancementError, match="Bring it back before you activate it"):
+        activate_draft("a-rule", by="approver", number=2)
+    assert active_versions() == []
+    unarchive_rule("a-rule", by="approver")
+    activate_draft("a-rule", by="approver")
+    assert len(active_versions()) == 1
 
 
 def test_who_wrote_a_draft_may_not_activate_it_unless_a_setting_allows_it(settings: Settings) -> None:
@@ -294,3 +307,17 @@ def test_checking_rules_keeps_nothing_and_refuses_what_saving_would() -> None:
     with pytest.raises(RulesRefused, match="never be met"):
         check_rules([make_rule("queryDiversity > 1")])
     assert not AdvancementRule.objects.exists()
+
+
+def test_a_rule_in_an_archived_model_is_saved_only_when_it_was_there_before() -> None:
+    save_rules([make_rule("citations >= 3")], by="editor")
+    archive_model("botanical")
+    save_rules([make_rule("citations >= 4")], by="editor")
+    save_draft(make_rule("citations >= 5"), by="editor")
+    activate_draft("a-rule", by="approver")
+    disable_rule("a-rule", by="operator")
+    enable_rule("a-rule", by="approver")
+    for save in (lambda rule: save_rules([rule], by="editor"), lambda rule: save_draft(rule, by="editor")):
+        with pytest.raises(RulesRefused, match='the lifecycle model "botanical" is archived'):
+            save(make_rule("citations >= 3", slug="another", enabled=False))
+    assert AdvancementRule.objects.count() == 1

@@ -10,6 +10,7 @@ from advancement.criteria.rules import Lifecycles, Operator
 from advancement.criteria.sentences import SYMBOLS, signal_words
 from advancement.criteria.signals import SIGNALS, WINDOW_DAYS, Unit
 from advancement.criteria.slugs import MAX_SLUG_LENGTH
+from advancement.criteria.validation import RESERVED_SLUGS
 from advancement.forms.rules import RuleEntry
 from advancement.models import AdvancementRule, LifecycleModel, Tier
 
@@ -33,16 +34,23 @@ PERIODS: Final[tuple[Choice, ...]] = tuple(
 
 @dataclass(frozen=True)
 class TierChoices:
-    """The models and tiers to choose from; tiers lead forward only."""
+    """The models and tiers to choose from; tiers lead forward only. `archived`: the chosen model is."""
 
     models: tuple[Choice, ...]
     from_tiers: tuple[Choice, ...]
     to_tiers: tuple[Choice, ...]
+    archived: bool
 
 
 def tier_choices(entry: RuleEntry, models: Iterable[LifecycleModel], tiers: Iterable[Tier]) -> TierChoices:
     """Return what the form offers, given every model and every tier in order of position."""
-    offered = [(m.pk, m.label) for m in models if not m.archived_at or m.pk == entry.lifecycle_model]
+    known = list(models)
+    archived = {model.pk for model in known if model.archived_at}
+    offered = [
+        (model.pk, f"{model.label} (archived)" if model.pk in archived else model.label)
+        for model in known
+        if model.pk not in archived or model.pk == entry.lifecycle_model
+    ]
     ladder = [(tier.slug, str(tier)) for tier in tiers if tier.lifecycle_model_id == entry.lifecycle_model]
     slugs = [slug for slug, _ in ladder]
     after = slugs.index(entry.from_tier) + 1 if entry.from_tier in slugs else 1
@@ -52,6 +60,7 @@ def tier_choices(entry: RuleEntry, models: Iterable[LifecycleModel], tiers: Iter
         to_tiers=with_chosen(
             ladder[after:], entry.to_tier, _fault(entry.to_tier, slugs, "not after the from tier")
         ),
+        archived=entry.lifecycle_model in archived,
     )
 
 
@@ -72,12 +81,16 @@ def suggested_slug(entry: RuleEntry) -> str:
     base = slugify(entry.title) or slugify(f"{entry.from_tier} to {entry.to_tier}")
     base = base[: MAX_SLUG_LENGTH - 6].strip("-_") or "rule"
     taken = set(AdvancementRule.objects.filter(id__startswith=base).values_list("id", flat=True))
+    taken |= RESERVED_SLUGS
     numbered = (f"{base}-{number}" for number in range(2, len(taken) + 3))
     return base if base not in taken else next(slug for slug in numbered if slug not in taken)
 
 
 def blank_entry(model: str, from_tier: str, ladders: Lifecycles, preferred: Iterable[str]) -> RuleEntry:
-    """Return the form of a new rule: of the model and tier asked for, else of what runs look at first."""
+    """Return the form of a new rule: of the model and tier asked for, else of what runs look at first.
+
+    It is of one of these ladders, without a model asked for of the first.
+    """
     if model not in ladders:
         model = next(iter(ladders), "")
     tiers = ladders.get(model, ())

@@ -27,8 +27,6 @@ from advancement.criteria.validation import (
 from advancement.criteria.wording import compact_number, format_number
 from advancement.forms.numbers import NotANumber, read_number, read_whole_number
 
-# Shown in place of a name that is not given yet; never stored.
-_STAND_IN: Final = "a-rule"
 # What a preview cannot do without; how a rule is called, and where it leads, does not change what it counts.
 _COUNTED: Final = ("lifecycle_model", "from_tier", "logic", "criteria")
 
@@ -167,7 +165,7 @@ def read_rule(entry: RuleEntry, ladders: Lifecycles) -> Reading:
     """Return what a filled in form means, and all that is wrong with it."""
     reader = _Reader()
     definition = RuleDefinition(
-        slug=entry.slug or _STAND_IN,
+        slug=entry.slug,
         title=entry.title,
         description=entry.description,
         lifecycle_model=entry.lifecycle_model,

@@ -59,10 +59,14 @@ def activate_draft(slug: str, *, by: str, number: int | None = None, using: str 
 
     `number` is the version that was looked at. Raise OwnDraft when `by` wrote the draft and no setting
     allows that, RulesRefused when the draft is enabled though nothing can meet it, AdvancementError
-    when there is no draft or it is another one by now.
+    when there is no draft, it is another one by now, or the rule is archived.
     """
     with transaction.atomic(using=using):
         rule = _with_draft(slug, "activate", number, using)
+        if rule.archived_at:
+            raise AdvancementError(
+                f"The rule {quoted(slug)} is archived. Bring it back before you activate it."
+            )
         version = rule.draft_version
         assert version
         if version.created_by == by and not settings.ADVANCEMENT_APPROVE_OWN:
@@ -71,7 +75,7 @@ def activate_draft(slug: str, *, by: str, number: int | None = None, using: str 
                 "somebody else has to activate it."
             )
         check_rules([version.definition], using)
-        rule.draft_version, rule.archived_at, rule.archived_by = None, None, ""
+        rule.draft_version = None
         make_active(rule, version, by)
         return version
 

@@ -25,6 +25,7 @@ from advancement.history import (
     nights,
     rolled_back_by_day,
 )
+from advancement.ladders import current_models
 from advancement.ledger.record import last_check
 from advancement.models import (
     AdvancementEvent,
@@ -164,14 +165,14 @@ def _chart(counts: Counts, last: date, titles: Mapping[str, str]) -> StackedBars
 
 
 def _ladders(now: datetime) -> list[tuple[LifecycleModel, list[tuple[Tier, int, int]], int]]:
-    """Return each lifecycle model that has tiers, the largest first.
+    """Return each lifecycle model that has tiers, the largest first; of the archived ones those with sprouts.
 
     With each come its tiers, how many sprouts are in each, and how many more moved in than out in a day.
     """
     counts = count_sprouts()
     changes = _changes_since(now - timedelta(days=1))
     found = []
-    for model in LifecycleModel.objects.filter(archived_at__isnull=True).prefetch_related("tiers"):
+    for model in current_models():
         ladder = [
             (tier, counts.get((model.pk, tier.slug), 0), changes[model.pk, tier.slug])
             for tier in model.tiers.all()

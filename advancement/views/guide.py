@@ -28,7 +28,7 @@ _PAGES_OF: Final[dict[str, tuple[str, ...]]] = {
     "take-something-back": ("rollback", "review_rollback"),
     "answer-why-did-mine-not-advance": ("sprouts", "sprout"),
     "bring-data-in": ("imports", "upload", "import_rules"),
-    "lifecycle-models": ("lifecycles", "new_lifecycle", "edit_lifecycle"),
+    "lifecycle-models": ("lifecycles", "new_lifecycle", "edit_lifecycle", "archive_lifecycle"),
     "is-everything-well": ("health", "signals", "notifications", "notification", "diagnostics"),
 }
 _PART_OF: Final = {f"console:{name}": part for part, names in _PAGES_OF.items() for name in names}

@@ -6,11 +6,11 @@ from typing import Final
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 
 from advancement.criteria.errors import AdvancementError
+from advancement.criteria.wording import isolated
 from advancement.evaluation.counts import count_sprouts
-from advancement.ladders import EXAMPLES, load_ladder
+from advancement.ladders import EXAMPLES, archive_model, load_ladder, take_up_model
 from advancement.models import LifecycleModel, RuleVersion, Tier
 from advancement.rights import Right
 from advancement.rulebook.reading import active_versions
@@ -23,6 +23,8 @@ TO_CHANGE: Final = ("advancement.add_tier", "advancement.change_tier", "advancem
 # Of more models than that the tiers are folded away; of more rules than that on a tier the first are named.
 _IN_FULL: Final = 6
 _NAMED: Final = 3
+# So many rules are listed before a model is archived.
+_LISTED: Final = 12
 
 
 @dataclass(frozen=True)
@@ -79,19 +81,45 @@ def load_example(request: HttpRequest) -> HttpResponse:
     return redirect("console:lifecycles")
 
 
-@allows(POST=Right.EDIT_LIFECYCLES)
+@allows(GET=Right.EDIT_LIFECYCLES, POST=Right.EDIT_LIFECYCLES)
 def archive_lifecycle(request: HttpRequest, slug: str) -> HttpResponse:
-    """Keep new sprouts out of a model, or let them in again."""
-    model = LifecycleModel.objects.filter(pk=slug).first()
+    """Say what stops and what goes on when a model is archived, and archive it by POST."""
+    model = _model(slug)
+    if request.method == "POST" and archive_model(slug):
+        messages.success(request, f"The lifecycle model {model.label} is archived: no new sprouts come in.")
+        return redirect("console:lifecycles")
+    if request.method == "POST" or model.archived_at:
+        messages.info(request, f"The lifecycle model {model.label} is archived already.")
+        return redirect("console:lifecycles")
+    counts = count_sprouts()
+    tiers = [(tier, counts.get((slug, tier.slug), 0)) for tier in model.tiers.all()]
+    rules = [rule for rule in active_versions() if rule.lifecycle_model_id == slug]
+    context = {
+        "title": f"Archive the lifecycle model “{isolated(model.label)}”?",
+        "model": model,
+        "tiers": tiers,
+        "sprouts": sum(count for (of, _), count in counts.items() if of == slug),
+        "rules": rules[:_LISTED],
+        "more_rules": len(rules[_LISTED:]),
+        "rules_on": len(rules),
+    }
+    return render(request, "console/archive_lifecycle.html", context)
+
+
+@allows(POST=Right.EDIT_LIFECYCLES)
+def take_up_lifecycle(request: HttpRequest, slug: str) -> HttpResponse:
+    """Let new sprouts and new rules into an archived model again."""
+    model = _model(slug)
+    take_up_model(slug)
+    messages.success(request, f"The lifecycle model {model.label} takes new sprouts and rules again.")
+    return redirect("console:lifecycles")
+
+
+def _model(slug: str) -> LifecycleModel:
+    model = LifecycleModel.objects.prefetch_related("tiers").filter(pk=slug).first()
     if model is None:
         raise Http404(f"There is no lifecycle model {slug}.")
-    wanted = request.POST.get("archived") == "1"
-    if wanted != bool(model.archived_at):
-        model.archived_at = timezone.now() if wanted else None
-        model.save(update_fields=["archived_at"])
-    said = "is archived: no new sprouts come in" if model.archived_at else "takes new sprouts again"
-    messages.success(request, f"The lifecycle model {model.label} {said}.")
-    return redirect("console:lifecycles")
+    return model
 
 
 def use_of(tier: Tier, counts: dict[tuple[str, str], int], rules: list[RuleVersion]) -> Use:

@@ -1,5 +1,6 @@
 """The rule editor: write a rule, see at once what it would do, keep it as a draft."""
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,15 +12,17 @@ from django_htmx.http import trigger_client_event
 
 from advancement.criteria.changes import Comparison, compare
 from advancement.criteria.errors import AdvancementError
+from advancement.criteria.rules import Lifecycles
 from advancement.criteria.validation import unnamed
 from advancement.criteria.wording import isolated
+from advancement.evaluation.counts import count_sprouts
 from advancement.forms.choices import (
     SIGNAL_GROUPS,
     blank_entry,
     suggested_slug,
     tier_choices,
 )
-from advancement.forms.rules import Fault, RuleEntry, read_rule
+from advancement.forms.rules import Fault, RuleEntry
 from advancement.forms.steps import CHOICES, take_step, with_fitting_tiers
 from advancement.models import LifecycleModel, RuleVersion, Tier
 from advancement.rights import Right
@@ -33,6 +36,7 @@ from advancement.views.rule_preview import (
     count_context,
     details_context,
     max_share,
+    read_subject,
     removed_criteria,
 )
 from advancement.views.rule_stored import StoredRule, stored_rule
@@ -66,7 +70,6 @@ def new_rule(request: HttpRequest) -> HttpResponse:
     """Show an empty form, or that of a copy; save it as the draft of a new rule."""
     if request.method == "POST":
         return _posted(request, None)
-    ladders = lifecycles()
     if "copy" in request.GET:
         original = stored_rule(request.GET["copy"]).shown.definition
         title = f"{original.title} (copy)"
@@ -75,10 +78,21 @@ def new_rule(request: HttpRequest) -> HttpResponse:
     entry = blank_entry(
         request.GET.get("model", ""),
         request.GET.get("from_tier", ""),
-        ladders,
+        ladders := _ladders_in_use(),
         settings.ADVANCEMENT_FROM_TIERS,
     )
     return _page(request, Editor(with_fitting_tiers(entry, ladders)))
+
+
+def _ladders_in_use() -> Lifecycles:
+    """Return the ladders that a rule may begin in, that of the model with most sprouts first."""
+    sprouts: Counter[str] = Counter()
+    for (model, _), count in count_sprouts().items():
+        sprouts[model] += count
+    ladders = lifecycles()
+    in_use = LifecycleModel.objects.filter(archived_at__isnull=True).order_by("slug")
+    slugs = [slug for slug in in_use.values_list("pk", flat=True) if len(ladders.get(slug, ())) > 1]
+    return {slug: ladders[slug] for slug in sorted(slugs, key=lambda slug: -sprouts[slug])}
 
 
 @allows(GET=Right.VIEW_RULES, POST=Right.DRAFT_RULES)
@@ -127,8 +141,8 @@ def _with_figures(editor: Editor, request: HttpRequest) -> Editor:
 
 
 def _save(request: HttpRequest, entry: RuleEntry, stored: StoredRule | None) -> HttpResponse:
-    slug = entry.slug.strip() or suggested_slug(entry)
-    reading = read_rule(replace(entry, slug=slug), lifecycles())
+    reading = read_subject(entry, stored).reading
+    slug = reading.definition.slug
     before = stored.newest_number if stored else 0
     if reading.errors:
         return _refused(request, entry, stored)
@@ -168,15 +182,16 @@ def _conflicting(
     request: HttpRequest, entry: RuleEntry, stored: StoredRule, theirs: RuleVersion
 ) -> HttpResponse:
     """Show what differs. The form then stands on theirs, so that saving it again is a decision."""
-    mine = read_rule(entry, lifecycles()).definition
+    mine = read_subject(entry, stored).reading.definition
     conflict = Conflict(theirs, compare(theirs.definition, mine))
     entry = replace(entry, based_on=theirs.number)
     return _page(request, Editor(entry, stored, conflict=conflict), status=409)
 
 
 def _subject(editor: Editor) -> Subject:
-    reading = read_rule(editor.entry, lifecycles())
-    return Subject(editor.entry, replace(reading, errors=(*reading.errors, *editor.faults)), editor.stored)
+    subject = read_subject(editor.entry, editor.stored)
+    errors = (*subject.reading.errors, *editor.faults)
+    return replace(subject, reading=replace(subject.reading, errors=errors))
 
 
 def _form(editor: Editor) -> dict[str, Any]:
@@ -219,5 +234,5 @@ def _page(request: HttpRequest, editor: Editor, status: int = 200) -> HttpRespon
             and not settings.ADVANCEMENT_APPROVE_OWN
         )
     else:
-        context["slug_suggestion"] = suggested_slug(editor.entry)
+        context["slug_suggestion"] = context["subject"].suggestion
     return render(request, "console/rule_editor/page.html", context | editor.extra, status=status)

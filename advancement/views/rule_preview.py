@@ -85,11 +85,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Subject:
-    """The form that a preview is about."""
+    """The form that a preview is about; `suggestion` is the slug of a new rule that is given none."""
 
     entry: RuleEntry
     reading: Reading
     stored: StoredRule | None
+    suggestion: str = ""
 
     @property
     def active(self) -> RuleVersion | None:
@@ -117,7 +118,14 @@ class Subject:
 def subject_of(data: QueryDict) -> Subject:
     """Return the form that was sent; of a rule that is stored when it was opened with one of its versions."""
     entry = RuleEntry.from_data(data)
-    return Subject(entry, read_rule(entry, lifecycles()), find_rule(entry.slug) if entry.based_on else None)
+    return read_subject(entry, find_rule(entry.slug) if entry.based_on else None)
+
+
+def read_subject(entry: RuleEntry, stored: StoredRule | None) -> Subject:
+    """Return what a form means, of a new rule without a slug under the one that it would get."""
+    suggestion = "" if stored else suggested_slug(entry)
+    named = replace(entry, slug=entry.slug.strip() or suggestion)
+    return Subject(entry, read_rule(named, lifecycles()), stored, suggestion)
 
 
 def rows_of(
@@ -252,8 +260,8 @@ def count(request: HttpRequest) -> HttpResponse:
         "rows": subject.rows,
         "removed": removed_criteria(subject),
     }
-    if subject.entry.based_on == 0:
-        context["slug_suggestion"] = suggested_slug(subject.entry)
+    if subject.suggestion:
+        context["slug_suggestion"] = subject.suggestion
     response = render(request, "console/rule_editor/count_answer.html", context)
     if context["count"] is None:
         return reswap(response, "none")

@@ -9,13 +9,12 @@ from django.shortcuts import redirect, render
 
 from advancement.criteria.errors import AdvancementError
 from advancement.evaluation.effect import effect_of
-from advancement.forms.rules import RuleEntry, read_rule
+from advancement.forms.rules import RuleEntry
 from advancement.rights import Right
 from advancement.rulebook.drafts import activate_draft, discard_draft, save_draft
-from advancement.rulebook.reading import lifecycles
 from advancement.runs.schedule import next_slot
 from advancement.views.access import allows, others_may
-from advancement.views.rule_preview import Subject, details_context, guardrails, max_share
+from advancement.views.rule_preview import details_context, guardrails, max_share, read_subject
 from advancement.views.rule_stored import StoredRule, stored_rule, with_titles
 
 
@@ -27,6 +26,8 @@ def activate(request: HttpRequest, slug: str) -> HttpResponse:
         return _activate(request, slug)
     if stored.draft is None:
         messages.info(request, "This rule has no draft to activate.")
+        return redirect("console:rule", slug=slug)
+    if stored.archived:  # Its page says so, and offers to bring it back.
         return redirect("console:rule", slug=slug)
     return render(request, "console/rule_editor/activate.html", _activation(request, stored))
 
@@ -48,7 +49,7 @@ def _activation(request: HttpRequest, stored: StoredRule) -> dict[str, Any]:
     draft = stored.draft
     assert draft
     entry = RuleEntry.of(draft.definition, draft.number)
-    subject = Subject(entry, read_rule(entry, lifecycles()), stored)
+    subject = read_subject(entry, stored)
     context = details_context(subject, exact=True)
     details = context["details"]
     own = draft.created_by == request.user.get_username() and not settings.ADVANCEMENT_APPROVE_OWN

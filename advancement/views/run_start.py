@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from advancement.criteria.errors import AdvancementError
+from advancement.criteria.slugs import is_slug
+from advancement.ladders import current_models
 from advancement.models import LifecycleModel, SignalRefresh, Tier
 from advancement.models.runs import RunTrigger
 from advancement.rights import Right
@@ -53,7 +55,7 @@ def start(request: HttpRequest) -> HttpResponse:
 def _form(
     request: HttpRequest, chosen: list[str], model: str, *, error: str = "", asking: bool = False
 ) -> HttpResponse:
-    models = [one for one in map(partial(_choices, chosen, model), _models()) if one.tiers]
+    models = [one for one in map(partial(_choices, chosen, model), _models(model)) if one.tiers]
     context: dict[str, Any] = {
         "title": "Run now" if asking else "Start a run",
         "models": models,
@@ -79,9 +81,18 @@ class Choices:
     ticked: int
     open: bool
 
+    @property
+    def label(self) -> str:
+        """The model's label, marked where it is archived."""
+        return f"{self.model.label} (archived)" if self.model.archived_at else self.model.label
 
-def _models() -> QuerySet[LifecycleModel]:
-    return LifecycleModel.objects.filter(archived_at__isnull=True).prefetch_related("tiers").order_by("slug")
+
+def _models(asked_for: str) -> QuerySet[LifecycleModel]:
+    """Return the models whose sprouts runs look at, and the one that was asked for."""
+    models = current_models()
+    if is_slug(asked_for):
+        models |= LifecycleModel.objects.filter(pk=asked_for)
+    return models.order_by("slug")
 
 
 def _choices(chosen: Sequence[str], model: str, one: LifecycleModel) -> Choices:

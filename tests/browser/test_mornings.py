@@ -114,7 +114,8 @@ def test_a_ladder_is_loaded_and_archived(visit: Visit, grove: Grove) -> None:
     page.get_by_role("button", name=re.compile("^Load")).first.click()
     expect(page.get_by_text("sprouts may be imported into it")).to_be_visible()
     loaded = LifecycleModel.objects.exclude(slug__in=["botanical", "academic"]).get()
-    page.get_by_role("button", name=f"Archive {loaded.label}").click()
+    page.get_by_role("link", name=f"Archive… {loaded.label}").click()
+    page.get_by_role("button", name="Archive the model").click()
     expect(page.get_by_text("no new sprouts come in")).to_be_visible()
     loaded.refresh_from_db()
     assert loaded.archived_at is not None

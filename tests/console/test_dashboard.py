@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from advancement.aggregation import refresh_signals
 from advancement.database.clock import database_now
+from advancement.ladders import archive_model
 from advancement.models import DailyCount, Run
 from advancement.rulebook.drafts import activate_draft, save_draft
 from advancement.rulebook.switching import archive_rule, disable_rule
@@ -232,6 +233,18 @@ def test_models_without_tiers_are_left_out_and_the_largest_stands_beside_the_cha
     add_model("other", "bud")
     make_sprout("bud", lifecycle_model_id="other")
     assert [model.pk for model, _, _ in _dashboard(viewer()).context["ladders"]] == ["other", "botanical"]
+
+
+def test_an_archived_model_is_counted_and_marked_as_long_as_it_holds_sprouts() -> None:
+    make_sprout()
+    add_model("academic", "draft", "preprint")
+    archive_model("botanical")
+    archive_model("academic")
+    page = _dashboard(viewer())
+    assert [model.pk for model, _, _ in page.context["ladders"]] == ["botanical"]
+    assert re.search(
+        r"Sprouts per tier, Botanical</h2><span class=\"badge\">.*?Archived</span>", markup(page)
+    )
 
 
 def test_a_rule_that_moved_something_that_day_is_listed_though_it_is_off_or_archived_by_now() -> None:

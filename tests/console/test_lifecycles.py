@@ -51,13 +51,42 @@ def test_a_second_load_and_an_unknown_example_are_told() -> None:
 
 def test_a_model_is_archived_and_taken_up_again() -> None:
     client = approver()
-    address = reverse("console:archive_lifecycle", args=["botanical"])
-    for _ in range(2):  # a double click, or a second tab
-        client.post(address, {"archived": "1"})
-        assert LifecycleModel.objects.get(pk="botanical").archived_at
-    client.post(address, {"archived": "0"})
+    archive = reverse("console:archive_lifecycle", args=["botanical"])
+    said = [client.post(archive, follow=True).text for _ in range(2)]  # a double click, or a second tab
+    assert "no new sprouts come in" in said[0]
+    assert "is archived already" in said[1]
+    assert "is archived already" in client.get(archive, follow=True).text
+    assert LifecycleModel.objects.get(pk="botanical").archived_at
+    page = client.post(reverse("console:take_up_lifecycle", args=["botanical"]), follow=True)
+    assert "takes new sprouts and rules again" in page.text
     assert LifecycleModel.objects.get(pk="botanical").archived_at is None
-    assert client.post(reverse("console:archive_lifecycle", args=["none"])).status_code == 404
+    for name in ("archive_lifecycle", "take_up_lifecycle"):
+        assert client.post(reverse(f"console:{name}", args=["none"])).status_code == 404
+
+
+def test_archiving_a_model_asks_first_and_says_what_goes_on() -> None:
+    add_rule(slug="climb", title="Climb")
+    add_rule(slug="off", title="Rests", enabled=False)
+    make_sprout("sprout")
+    make_sprout("tree")
+    client = approver()
+    address = reverse("console:archive_lifecycle", args=["botanical"])
+    assert f'href="{address}"' in client.get(reverse(PAGE)).text
+    page = client.get(address)
+    assert [(tier.slug, count) for tier, count in page.context["tiers"] if count] == [
+        ("sprout", 1),
+        ("tree", 1),
+    ]
+    said = markup(page)
+    assert "1 rule is on and goes on moving its sprouts" in said
+    assert "2 sprouts and 1 rule that is on stay as they are" in said
+    assert "Climb" in said
+    assert "Rests" not in said
+    assert LifecycleModel.objects.get(pk="botanical").archived_at is None
+
+
+def test_the_list_leaves_a_blank_where_nothing_fixes_a_tier() -> None:
+    assert '<span class="small-text muted">–</span>' in viewer().get(reverse(PAGE)).text
 
 
 def _form(*rows: tuple[str, str, str], **fields: object) -> dict[str, object]:
@@ -248,20 +277,24 @@ def test_tiers_are_added_renamed_moved_and_removed_and_their_slugs_stay() -> Non
 
 
 def test_a_tier_in_use_stays_and_says_so_before_and_after() -> None:
-    add_rule(slug="climb")
+    add_rule(slug="climb", title="Climb")
     make_sprout("tree")
     client, address = approver(), reverse("console:edit_lifecycle", args=["botanical"])
     page = client.get(address).text
     assert "Holds 1 sprout, so it stays." in page
     assert "so it stays. Label, emoji and place may change." in page
     before = _ladder("botanical")
-    for gone, sentence in (("tree", "holds 1 sprout"), ("sapling", "named by the enabled rule climb")):
+    for gone, sentence in (
+        ("tree", "holds 1 sprout"),
+        ("sapling", "named by the rule “Climb”, which is on: switch it off first"),
+    ):
         rows = [row for row in before if row[2] != gone]
         refused = client.post(address, _form(*rows, label="Botanical", known=BOTANICAL))
         assert refused.status_code == 422
         assert sentence in refused.text
     turned = client.post(address, _form(*before[::-1], label="Botanical", known=BOTANICAL))
-    assert "would lead backward" in turned.text
+    assert "There, the rule “Climb”, which is on, would lead backward." in turned.text
+    assert "switch it off first" in turned.text
     assert _ladder("botanical") == before
 
 

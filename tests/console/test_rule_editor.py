@@ -17,6 +17,7 @@ from pytest_django import Settings
 from advancement.database.clock import database_now
 from advancement.evaluation.preview import MatchCount, preview_details
 from advancement.holds import set_holds
+from advancement.ladders import archive_model
 from advancement.models import AdvancementRule, RuleVersion, SignalRefresh
 from advancement.rights import APPROVER, RULE_EDITOR, VIEWER, Right
 from advancement.rulebook.drafts import save_draft
@@ -683,3 +684,66 @@ def test_sprouts_without_signals_are_named_beside_the_count_and_where_it_is_acti
     assert "1 has no signals for it yet" in said
     said = text_of(approver().get(reverse("console:activate_rule", args=["a-rule"])).text)
     assert "with no signals for it yet 1 of 1" in said
+
+
+def test_a_new_rule_begins_in_the_model_with_most_sprouts_that_is_in_use() -> None:
+    for slug in ("academic", "creative"):
+        add_model(slug, "draft", "piece")
+    make_sprout("seed")
+    for model in ("creative", "creative", "academic", "academic", "academic"):
+        make_sprout("draft", lifecycle_model_id=model)
+    archive_model("academic")
+    page = editor().get(NEW, {"model": "academic"})
+    assert [value for value, _ in page.context["choices"].models] == ["botanical", "creative"]
+    assert page.context["entry"].lifecycle_model == "creative"
+    for slug in ("botanical", "creative"):
+        archive_model(slug)
+    assert "No lifecycle model is in use" in text_of(editor_page(NEW))
+
+
+def editor_page(address: str) -> str:
+    """Return what somebody else in the role sees."""
+    return signed_in(RULE_EDITOR, "another").get(address).text
+
+
+def test_no_rule_begins_in_an_archived_model_and_those_that_are_there_are_still_edited() -> None:
+    add_rule("citations >= 3")
+    archive_model("botanical")
+    browser = editor()
+    page = browser.get(RULE)
+    assert '<option value="botanical" selected> Botanical (archived) </option>' in " ".join(page.text.split())
+    assert "Runs go on moving those that are there" in text_of(page.text)
+    browser.post(RULE, stored(threshold=["5"]))
+    assert RuleVersion.objects.filter(rule="a-rule").count() == 2
+    assert "so no rule begins in it" in text_of(browser.get(NEW, {"copy": "a-rule"}).text)
+    for address, typed in ((NEW, form(slug="another")), (NEW, form(slug="another", enabled=""))):
+        refused = browser.post(address, typed)
+        assert refused.status_code == 422
+        assert "is archived, so no rule begins in it" in text_of(refused.text)
+    assert not AdvancementRule.objects.filter(pk="another").exists()
+
+
+def test_a_new_rule_is_compared_under_the_slug_that_it_would_get() -> None:
+    add_rule("citations >= 5", slug="sapling-proven", title="Proven", from_tier="sapling", to_tier="tree")
+    typed = form(from_tier="sapling", to_tier="tree", title="Sapling to tree: well cited", slug="")
+    browser = editor()
+    said = text_of(browser.post(DETAILS, typed, headers=HTMX).text)
+    assert "can never win" not in said
+    said = text_of(browser.post(DETAILS, typed | {"slug": "a-rule"}, headers=HTMX).text)
+    assert "whatever meets it also meets rule &quot;a-rule&quot;" in said
+
+
+def test_the_draft_of_an_archived_rule_is_not_offered_to_be_activated() -> None:
+    add_rule("citations >= 3")
+    save_draft(make_rule("citations >= 9"), by="editor")
+    archive_rule("a-rule", by="operator")
+    browser, address = approver(), reverse("console:activate_rule", args=["a-rule"])
+    for answer in (
+        browser.get(address, follow=True),
+        browser.post(address, {"number": "2"}, follow=True),
+    ):
+        assert answer.redirect_chain[-1][0] == RULE
+        assert "This rule was archived" in text_of(answer.text)
+        assert "Bring it back…" in answer.text
+    assert "Bring it back before you activate it." in text_of(answer.text)
+    assert AdvancementRule.objects.get().archived_at

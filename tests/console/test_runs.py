@@ -12,7 +12,8 @@ from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 
-from advancement.models import AdvancementEvent, Move, Run, RunLogLine
+from advancement.ladders import archive_model
+from advancement.models import AdvancementEvent, Move, Run, RunLogLine, Sprout
 from advancement.models.runs import RunTrigger
 from advancement.rollback import reversals
 from advancement.rollback.reversals import Turn, turns_of_run
@@ -119,6 +120,21 @@ def test_the_form_is_filled_in_by_its_address() -> None:
     assert 'value="seed" checked' in page
     assert 'value="sapling" checked' in page
     assert '<option value="botanical" selected>' in page
+
+
+def test_an_archived_model_is_offered_and_run_as_long_as_it_holds_sprouts(grove: None) -> None:
+    add_model("academic", "draft", "preprint")
+    archive_model("botanical")
+    archive_model("academic")
+    page = operator().get(at("start_run"))
+    assert [one.label for one in page.context["models"]] == ["Botanical (archived)"]
+    operator().post(at("start_run"), {"from_tier": "sprout", "model": "botanical", "action": "dry"})
+    work_off()
+    assert Run.objects.get().moves_planned == 5
+    Sprout.objects.all().delete()
+    assert "There is no lifecycle model in use that has tiers" in words(operator().get(at("start_run")))
+    asked = operator().get(at("start_run") + "?from_tier=draft&model=academic")
+    assert '<option value="academic" selected>Academic (archived)</option>' in asked.text
 
 
 def test_a_dry_run_is_started_and_waits_for_the_cluster(grove: None) -> None:

@@ -198,7 +198,8 @@ def test_an_archived_model_is_offered_only_where_it_was_chosen() -> None:
     models, tiers = LifecycleModel.objects.order_by("slug"), Tier.objects.all()
     assert [slug for slug, _ in tier_choices(FORM, models, tiers).models] == ["botanical"]
     chosen = tier_choices(typed(lifecycle_model="academic"), models, tiers)
-    assert [slug for slug, _ in chosen.models] == ["academic", "botanical"]
+    assert [label for _, label in chosen.models] == ["Academic (archived)", "Botanical"]
+    assert chosen.archived
 
 
 @pytest.mark.django_db
@@ -209,3 +210,4 @@ def test_a_slug_is_suggested_that_no_rule_has() -> None:
     for slug in ("steady-use", "steady-use-2", "steady-user"):
         add_rule(slug=slug)
     assert suggested_slug(typed(title="Steady use")) == "steady-use-3"
+    assert suggested_slug(typed(title="New")) == "new-2"
