@@ -100,7 +100,7 @@ def sprout_page(request: HttpRequest, sprout_id: UUID, *, status: int = 200, **r
         "fates": fates_of(event.pk for event in page.rows),
         "signals": list(_signals(found)),
         "periods": list(Period),
-        "refresh": SignalRefresh.objects.order_by("-id").first(),
+        "refresh": SignalRefresh.objects.behind(),
         "events_wait": DirtySprout.objects.filter(sprout_id=sprout_id).exists(),
         "other_tiers": [tier for tier in tiers if tier.slug != found.tier],
         **_last(request, sprout_id, tiers),
