@@ -73,6 +73,17 @@ def release_holds(sprout_ids: Sequence[UUID], *, reason: str, by: str, using: st
         return _release(holds, by=by, reason=written(reason), using=using)
 
 
+def release_holds_of_run(
+    run_id: int, sprout_id: UUID, *, by: str, reason: str, using: str = "default"
+) -> int:
+    """End the holds in force that a run set on a sprout; return how many there were."""
+    with transaction.atomic(using=using):
+        _lock([sprout_id], using)
+        holds = Hold.objects.using(using).in_force(database_now(using))
+        mine = holds.filter(sprout=sprout_id, set_by_run_id=run_id)
+        return _release(mine, by=by, reason=reason, using=using)
+
+
 def release_hold(hold: Hold, *, by: str, reason: str = "", using: str = "default") -> None:
     """End a hold now; raise AdvancementError when it was released before."""
     with transaction.atomic(using=using):

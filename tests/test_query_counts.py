@@ -119,9 +119,9 @@ PINNED: dict[Callable[[int, Path], Act], tuple[int, int]] = {
     explanation: (9, 10),
     full_refresh: (12, 19),
     incremental_refresh: (21, 29),
-    sprouts_file: (19, 25),
+    sprouts_file: (20, 26),
     events_file: (14, 19),
-    signals_file: (20, 27),
+    signals_file: (21, 28),
     idle_tick: (14, 16),
     rules_over_sprouts: (13, 13),
 }

@@ -159,7 +159,7 @@ def _runs() -> Facts:
 
 
 def _signals() -> Facts:
-    refresh = SignalRefresh.objects.order_by("-pk").first()
+    refresh = SignalRefresh.objects.behind()
     if refresh is None:
         yield "Last refresh", "never: rules on signals move nothing"
         return

@@ -8,13 +8,14 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from advancement.criteria.rules import RuleDefinition
-from advancement.criteria.signals import SIGNALS, Period
+from advancement.criteria.signals import SIGNALS
 from advancement.criteria.wording import age_words, format_number
 from advancement.models import SignalRefresh
+from advancement.models.signals import LEAST_SHARE
 
 # A smaller total may halve by chance.
 LEAST_TOTAL: Final = 100
-# How many records are looked through for the newest refresh of each period, and for former totals.
+# How many records are looked through for former totals.
 _HISTORY: Final = 1000
 # A refresh repeated so soon after another does not make what that one found normal. A little less than a
 # day, so that a nightly refresh is compared with that of the night before and not with older ones.
@@ -34,14 +35,9 @@ class SignalGate:
 
     def __init__(self, now: datetime, using: str = "default", *, since: datetime | None = None) -> None:
         self._now = now
-        refreshes = SignalRefresh.objects.using(using).order_by("-id")
-        self._finished: dict[str, datetime] = {}
-        for periods, finished_at in refreshes.values_list("periods", "finished_at")[:_HISTORY]:
-            for period in periods:
-                self._finished.setdefault(period, finished_at)
-            if len(self._finished) == len(Period):
-                break
-        self._collapsed = _collapsed(refreshes, since)
+        refreshes = SignalRefresh.objects.using(using)
+        self._newest = refreshes.by_period()
+        self._collapsed = _collapsed(refreshes.order_by("-id"), since)
 
     def reason_to_stop(self, rule: RuleDefinition) -> str | None:
         """Return why a rule must not move anything now, as a sentence, or None when it may."""
@@ -57,15 +53,15 @@ class SignalGate:
         limit = settings.ADVANCEMENT_MAX_SIGNAL_AGE
         if not limit:
             return None
-        finished = self._finished.get(period)
-        if finished is None:
+        newest = self._newest.get(period)
+        if newest is None:
             return (
                 f"No refresh of the {period} signals is on record; "
                 "run aggregate_signals or import_signals first."
             )
-        if self._now - finished <= limit:
+        if self._now - newest.finished_at <= limit:
             return None
-        age = age_words(self._now - finished)
+        age = age_words(self._now - newest.finished_at)
         return (
             f"The {period} signals were last refreshed {age} ago, which is longer than "
             f"ADVANCEMENT_MAX_SIGNAL_AGE allows ({age_words(limit)})."
@@ -106,7 +102,7 @@ def _collapsed(newest_first: "QuerySet[SignalRefresh]", since: datetime | None) 
         for model, totals in former.totals.items():
             for column, before in totals.items():
                 after = newest.totals.get(model, {}).get(column, 0)
-                if before >= LEAST_TOTAL and after < before / 2:
+                if before >= LEAST_TOTAL and after < before * LEAST_SHARE:
                     found.setdefault((model, column), (before, after, former.finished_at))
     return found
 

@@ -98,6 +98,12 @@ class ReasonForm(forms.Form):
     )
 
 
+class ReleaseForm(ReasonForm):
+    """Why holds end, and which: one of them, or all."""
+
+    hold = forms.IntegerField(required=False, min_value=1, max_value=2**62)
+
+
 class HoldForm(ReasonForm):
     """A hold: why and for how long."""
 
@@ -110,11 +116,15 @@ class HoldForm(ReasonForm):
 
 
 class OverrideForm(ReasonForm):
-    """A tier set by hand, and whether automation leaves the sprout alone afterwards."""
+    """A tier set by hand, and whether automation leaves the sprout alone afterwards.
+
+    `undoes` is the event of the override that this one takes back, if it does.
+    """
 
     tier = forms.CharField(max_length=100, error_messages={"required": "Choose the tier to move it to."})
     days = forms.ChoiceField(required=False, choices=[*HOLD_CHOICES, NO_HOLD])
     confirmed = forms.CharField(required=False, max_length=201)
+    undoes = forms.IntegerField(required=False, min_value=1, max_value=2**62)
 
     @property
     def hold(self) -> dict[str, Any]:

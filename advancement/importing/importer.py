@@ -69,8 +69,12 @@ class Importer(abc.ABC):
         """Return what must hold after the merge, against rows that another process may have added."""
         return ()
 
-    def finish(self, staging: Staging, started: datetime) -> None:  # noqa: B027 - most have nothing to do
-        """Do what belongs into the same transaction once the rows are merged."""
+    def finish(self, staging: Staging, started: datetime) -> list[str]:
+        """Do what belongs into the same transaction once the rows are merged.
+
+        Return sentences on what the file asked for and did not get, although its rows are good.
+        """
+        return []
 
     def check_columns(self, names: Sequence[str]) -> None:
         """Raise BadRow where the names of a header, or of an object, will not do."""

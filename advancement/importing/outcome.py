@@ -13,7 +13,8 @@ class Outcome:
     """How many rows were read and what became of them; the figures add up to `read`.
 
     `repeated` rows are identical to an earlier row of the file. `problems` holds a sentence for each
-    of the first 100 rejected rows, in the order of lines. Where `kept` is false nothing was written,
+    of the first 100 rejected rows, in the order of lines, `notes` what good rows asked for and did not
+    get. Where `kept` is false nothing was written,
     and the figures of what was written are 0.
     """
 
@@ -26,6 +27,7 @@ class Outcome:
     repeated: int = 0
     rejected: int = 0
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     rejected_file: str | None = None
 
     @property

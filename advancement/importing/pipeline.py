@@ -95,8 +95,8 @@ class _Import:
                     if self._staging.postgresql:
                         self._tune()
                         self._stage(records)
-                    merged = self._merge(started)
-                    outcome = self._outcome(merged, self._hand_back(records.header, undo))
+                    merged, notes = self._merge(started)
+                    outcome = self._outcome(merged, notes, self._hand_back(records.header, undo))
                     if self._check_only:
                         transaction.set_rollback(True, using=importer.using)
                     else:
@@ -145,7 +145,7 @@ class _Import:
             # Of the rows that are good so far, one may turn out bad when compared with the database.
             yield record.line, problem, record.raw.encode() if self._skip else None, *values
 
-    def _merge(self, started: datetime) -> Merged:
+    def _merge(self, started: datetime) -> tuple[Merged, list[str]]:
         importer, staging = self._importer, self._staging
         limit_idling(importer.using)
         # Not while the rows come in: whoever is stopped then would keep the others out, for PostgreSQL
@@ -159,8 +159,7 @@ class _Import:
         if merged.inserted < self._read:
             staging.apply(importer.checks_after(staging))
             self._refuse_if_bad()
-        importer.finish(staging, started)
-        return merged
+        return merged, importer.finish(staging, started)
 
     def _refuse_if_bad(self) -> None:
         if not self._skip and (rejected := self._staging.rejected()):
@@ -180,7 +179,7 @@ class _Import:
     def _problem(self, line: int, reason: str) -> str:
         return _sentence(f"{self._name}, line {line:,}", reason)
 
-    def _outcome(self, merged: Merged, rejected_file: str | None) -> Outcome:
+    def _outcome(self, merged: Merged, notes: list[str], rejected_file: str | None) -> Outcome:
         rejected, repeated = self._staging.rejected(), self._staging.repeated()
         return Outcome(
             self._name,
@@ -192,6 +191,7 @@ class _Import:
             repeated=repeated,
             rejected=rejected,
             problems=self._problems(),
+            notes=notes,
             rejected_file=rejected_file,
         )
 

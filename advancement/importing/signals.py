@@ -14,6 +14,7 @@ from advancement.importing.importer import EXAMPLE_SPROUT, Importer, Merged
 from advancement.importing.outcome import BadRow
 from advancement.importing.staging import GOOD, TABLE, Check, Column, Staging
 from advancement.models import SignalAggregation, SignalRefresh
+from advancement.models.signals import LEAST_SHARE
 
 ELIGIBLE_QUALITY: Final = 0.6
 ELIGIBLE_VIEWS: Final = 10
@@ -106,11 +107,16 @@ class SignalImporter(Importer):
         )
         return Merged(inserted, updated)
 
-    def finish(self, staging: Staging, started: datetime) -> None:
-        """Leave sprouts with usage events to the next aggregation, and record the refresh."""
+    def finish(self, staging: Staging, started: datetime) -> list[str]:
+        """Leave sprouts with usage events to the next aggregation, and record the refresh.
+
+        It is one of the periods alone of which the file has most of the rows that there are.
+        """
         sprouts = staging.number(f"SELECT COUNT(DISTINCT r.sprout_id) FROM {TABLE} AS r WHERE {GOOD}")
         if not sprouts:
-            return
+            return []
+        shares = _shares(staging, self.using)
+        refreshed = [period for period, (given, stored) in shares.items() if given >= stored * LEAST_SHARE]
         staging.execute(
             "INSERT INTO signal_dirty_sprouts (sprout_id)"
             f" SELECT DISTINCT r.sprout_id FROM {TABLE} AS r WHERE {GOOD}"
@@ -118,23 +124,37 @@ class SignalImporter(Importer):
         )
         SignalRefresh.objects.using(self.using).create(
             kind=SignalRefresh.Kind.IMPORT,
-            periods=_periods(staging),
+            periods=refreshed,
             started_at=started,
             finished_at=database_now(self.using),
             sprouts=sprouts,
             totals=SignalAggregation.objects.using(self.using).totals(),
         )
+        return [_too_few(period, *shares[period]) for period in shares if period not in refreshed]
 
     def _known_time(self, fields: Mapping[str, Any], name: str) -> str | None:
         value = fields.get(name)
         return None if values.missing(value) else self._time(value, name)
 
 
-def _periods(staging: Staging) -> list[str]:
+def _shares(staging: Staging, using: str) -> dict[str, tuple[int, int]]:
+    """Return of each period in the file how many sprouts it has there, and how many have signals at all."""
     with staging.connection.cursor() as cursor:
-        cursor.execute(f"SELECT DISTINCT r.period FROM {TABLE} AS r WHERE {GOOD}")
-        found = {period for (period,) in cursor.fetchall()}
-    return [period.value for period in Period if period in found]
+        cursor.execute(f"SELECT r.period, COUNT(*) FROM {TABLE} AS r WHERE {GOOD} GROUP BY r.period")
+        given: dict[str, int] = dict(cursor.fetchall())
+    stored = SignalAggregation.objects.using(using)
+    return {
+        period.value: (given[period], stored.filter(period=period).count())
+        for period in Period
+        if period in given
+    }
+
+
+def _too_few(period: str, given: int, stored: int) -> str:
+    return (
+        f"The {period} signals keep their age: the file has those of {given:,} of {stored:,} sprouts, and "
+        "half of them make a refresh. Import those of all of them in one file."
+    )
 
 
 def _check_fields(names: Sequence[str] | Mapping[str, Any]) -> None:

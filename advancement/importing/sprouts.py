@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from advancement.importing import values
 from advancement.importing.importer import EXAMPLE_SPROUT, Importer, Merged
@@ -23,6 +23,9 @@ _LEDGER = (
     " LEFT JOIN advancement_events AS newest"
     " ON newest.sprout_id = span.sprout_id AND newest.revision = span.last"
 )
+
+
+MAX_TITLE: Final = 10_000
 
 
 class SproutImporter(Importer):
@@ -63,7 +66,7 @@ class SproutImporter(Importer):
         model = values.one_of(fields.get("lifecycle_model"), "lifecycle_model", self._tiers)
         return (
             values.uuid(fields.get("id"), "id"),
-            values.text(fields.get("title"), "title"),
+            values.text(fields.get("title"), "title", MAX_TITLE),
             model,
             values.one_of(fields.get("tier"), f"tier of model {model}", self._tiers[model]),
             self._time(fields.get("created_at"), "created_at"),
@@ -89,6 +92,17 @@ class SproutImporter(Importer):
             f" FROM {TABLE} AS r {_LEDGER} WHERE {GOOD} ON CONFLICT (id) DO NOTHING"
         )
         return Merged(inserted, updated)
+
+    def finish(self, staging: Staging, started: datetime) -> list[str]:
+        """Say how many rows name another tier than that of their sprout."""
+        differ = staging.number(
+            f"SELECT COUNT(*) FROM {TABLE} AS r JOIN sprouts AS s ON s.id = r.id"
+            f" WHERE {GOOD} AND s.tier <> r.tier"
+        )
+        if not differ:
+            return []
+        rows = "1 row" if differ == 1 else f"{differ:,} rows"
+        return [f"Tier differs, left as it is: {rows}. Runs and overrides move sprouts, imports do not."]
 
     def checks(self, staging: Staging) -> Sequence[Check]:
         """Refuse another lifecycle model for a sprout that is here already, and tiers removed meanwhile."""

@@ -48,7 +48,7 @@ def text(value: object, name: str, longest: int | None = None) -> str:
     if not written(value):
         raise BadRow(f"{name} has nothing that can be seen; write text")
     if longest is not None and len(value) > longest:
-        raise BadRow(f"{name} has {len(value):,} characters; at most {longest} are kept, shorten it")
+        raise BadRow(f"{name} has {len(value):,} characters; at most {longest:,} are kept, shorten it")
     return value
 
 

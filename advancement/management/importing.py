@@ -38,7 +38,7 @@ class ImportCommand(ConsoleCommand):
         if options["json"]:
             self.print_json(outcome.as_json)
         else:
-            self.stdout.write(self._result(outcome))
+            self.stdout.write("\n".join([self._result(outcome), *outcome.notes]))
         if outcome.rejected:
             self.stderr.write(outcome.report)
             rows = f"{outcome.rejected:,} {'row was' if outcome.rejected == 1 else 'rows were'}"

@@ -1,6 +1,9 @@
 """Signals as stored: aggregations, the record of each refresh, and what the next one must look at."""
 
+from collections.abc import Iterable
 from datetime import timedelta
+from itertools import pairwise
+from typing import Final
 
 from django.db import models
 from django.db.models import FloatField, Sum
@@ -10,6 +13,11 @@ from advancement.criteria.signals import MAX_COUNT, MAX_DAYS, SIGNALS, Period, U
 from advancement.models.constraints import MAX_INTEGER, in_range, one_of
 from advancement.models.leases import Leased, lease_in_range
 from advancement.models.sprouts import Sprout
+
+# A refresh that finds less than this share of what there was is not one to go by.
+LEAST_SHARE: Final = 0.5
+# How many records are looked through for the newest refresh of each period, by pages.
+_HISTORY: Final = (0, 20, 1000)
 
 COUNT_COLUMNS = [s.column for s in SIGNALS.values() if s.unit is Unit.COUNT and s.column]
 
@@ -81,8 +89,34 @@ class SignalAggregation(models.Model):
         return f"{self.sprout_id} {self.period}"
 
 
+class SignalRefreshQuerySet(models.QuerySet["SignalRefresh"]):
+    """Refreshes, and which of them tells the age of the signals in use."""
+
+    def by_period(self) -> "dict[str, SignalRefresh]":
+        """Return the newest refresh of each period that has one, without its totals."""
+        newest: dict[str, SignalRefresh] = {}
+        records = self.exclude(periods=[]).defer("totals").order_by("-id")
+        for start, end in pairwise(_HISTORY):
+            page = list(records[start:end])
+            for refresh in page:
+                for period in refresh.periods:
+                    newest.setdefault(period, refresh)
+            if len(newest) == len(Period) or len(page) < end - start:
+                break
+        return newest
+
+    def behind(self, periods: Iterable[str] = tuple(Period)) -> "SignalRefresh | None":
+        """Return the refresh that the signals of these periods are at least as new as, if there is one."""
+        newest = self.by_period()
+        found = [newest[period] for period in periods if period in newest]
+        return min(found, key=lambda refresh: refresh.finished_at, default=None)
+
+
 class SignalRefresh(models.Model):
-    """A record of one aggregation or import of signals; freshness and collapse are judged by it."""
+    """A record of one aggregation or import of signals; freshness and collapse are judged by it.
+
+    `periods` are those that it brought up to date: an import of a few sprouts has none.
+    """
 
     class Kind(models.TextChoices):
         """Where the signals came from."""
@@ -100,6 +134,8 @@ class SignalRefresh(models.Model):
     totals = models.JSONField(
         default=dict, help_text="All-time totals after it: {lifecycle model: {column: total}}."
     )
+
+    objects = SignalRefreshQuerySet.as_manager()
 
     class Meta:
         db_table = "signal_refreshes"

@@ -11,6 +11,7 @@ from advancement.criteria.texts import written
 from advancement.criteria.wording import advice, quoted
 from advancement.database.clock import database_now
 from advancement.evaluation.plan import publish_plan
+from advancement.holds import release_holds_of_run
 from advancement.models import Move, Run, Sprout
 from advancement.models.runs import RunKind, RunStatus, RunTrigger
 from advancement.rulebook.reading import lifecycles
@@ -28,15 +29,16 @@ def override_tier(
     hold: bool = True,
     hold_until: datetime | None = None,
     seen_in: str = "",
+    undone: int | None = None,
     using: str = "default",
 ) -> Run:
     """Put a sprout into a tier of its lifecycle model, in one transaction; return the run that records it.
 
-    With `hold`, automation leaves the sprout alone until `hold_until`, or until the hold is released. It
-    does not wait for other runs. `seen_in` is the tier in which whoever decided saw it. Raise
-    AdvancementError without a reason, for an unknown sprout or tier, for the tier that it is in, when it is
-    in another one than was seen, when it changed at this very moment, or when the audit trail is not
-    protected.
+    With `hold`, automation leaves the sprout alone until `hold_until`, or until the hold is released. The
+    holds that the run `undone` set on the sprout end with it. It does not wait for other runs. `seen_in` is
+    the tier in which whoever decided saw it. Raise AdvancementError without a reason, for an unknown sprout
+    or tier, for the tier that it is in, when it is in another one than was seen, when it changed at this very
+    moment, or when the audit trail is not protected.
     """
     if not written(reason):
         raise AdvancementError("An override needs a reason; say why this sprout is to change its tier.")
@@ -63,6 +65,8 @@ def override_tier(
         )
         _plan(run, sprout, tier, using)
         _apply(run, using)
+        if undone is not None:
+            release_holds_of_run(undone, sprout_id, by=by, reason=written(reason), using=using)
     seal_ended_runs(using=using)
     return run
 

@@ -23,7 +23,7 @@ _ONLY: Final = 1
 
 @dataclass(frozen=True)
 class RefreshState:
-    """How refreshing the signals stands: the newest wish, the newest refresh, what waits for the next one.
+    """How refreshing the signals stands: the newest wish, the refresh behind them, what waits for the next.
 
     A worker is `at_work` on an open wish, or was and is `lost`. `behind` is what is worked on before
     one that waits; `unattended` says that nothing is, and that no cluster has taken it up for longer than
@@ -62,7 +62,7 @@ class RefreshState:
 def refresh_state(*, using: str = "default") -> RefreshState:
     """Return how refreshing the signals stands now."""
     request = SignalRequest.objects.using(using).first()
-    refresh = SignalRefresh.objects.using(using).order_by("-id").first()
+    refresh = SignalRefresh.objects.using(using).behind()
     state = RefreshState(request, refresh, events_wait(using=using))
     if request is None or not state.open:
         return state

@@ -10,8 +10,8 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
-from django.shortcuts import resolve_url
-from django.urls import reverse
+from django.shortcuts import redirect, resolve_url
+from django.urls import Resolver404, resolve, reverse
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
@@ -38,7 +38,8 @@ class RightMissing(PermissionDenied):
 def allows(**rights: Right | None) -> Callable[[View], View]:
     """Let a view be called with these methods alone, each by people with its right (None: any staff).
 
-    Others are led to sign in, or are told which right they lack. The rights are kept on the view as
+    Others are led to sign in, or are told which right they lack. Who opens the address of a form that was
+    sent is led to the page above it. The rights are kept on the view as
     `rights`, by method.
     """
 
@@ -47,7 +48,7 @@ def allows(**rights: Right | None) -> Callable[[View], View]:
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             method = _SAFE.get(request.method or "", request.method or "")
             if method not in rights:
-                return HttpResponseNotAllowed(rights)
+                return _to_its_page(request) if method == "GET" else HttpResponseNotAllowed(rights)
             if not (request.user.is_authenticated and request.user.is_staff):
                 return _to_sign_in(request)
             right = rights[method]
@@ -76,6 +77,20 @@ def others_may(user: User | AnonymousUser, right: Right) -> bool:
     """Whether anybody else who may sign in has a right."""
     people = User.objects.with_perm(right, backend="django.contrib.auth.backends.ModelBackend")
     return people.filter(is_staff=True).exclude(username=user.get_username()).exists()
+
+
+def _to_its_page(request: HttpRequest) -> HttpResponse:
+    """Lead to the page that an address without one belongs to: the nearest above it that can be opened."""
+    above = request.path_info
+    while above != "/":
+        above = above.rstrip("/").rpartition("/")[0] + "/"
+        try:
+            page = resolve(above)
+        except Resolver404:
+            continue
+        if "GET" in getattr(page.func, "rights", {}):
+            return redirect(page.view_name, *page.args, **page.kwargs)
+    return redirect("console:dashboard")
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

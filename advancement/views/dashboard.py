@@ -199,10 +199,7 @@ def _moves(start: datetime) -> dict[tuple[str, str, str], int]:
 
 def _freshness(now: datetime) -> list[tuple[Period, float | None, SignalRefresh | None]]:
     """Return for each period the age of its signals in hours, and their refresh."""
-    newest: dict[str, SignalRefresh] = {}
-    for refresh in SignalRefresh.objects.defer("totals").order_by("-id")[:20]:
-        for period in refresh.periods:
-            newest.setdefault(period, refresh)
+    newest = SignalRefresh.objects.by_period()
     return [
         (period, (now - found.finished_at).total_seconds() / 3600 if found else None, found)
         for period, found in ((period, newest.get(period)) for period in Period)

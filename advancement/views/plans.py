@@ -90,7 +90,7 @@ def plan(request: HttpRequest, run_id: int) -> HttpResponse:
         "after": request.GET.get("after", ""),
         "before": request.GET.get("before", ""),
         "address": request.build_absolute_uri(reverse("console:plan", args=(run_id,))),
-        "refresh": SignalRefresh.objects.defer("totals").order_by("-id").first() if review else None,
+        "refresh": SignalRefresh.objects.behind() if review else None,
         "changes_at_once": run.moves_planned <= LOOKED_THROUGH_AT_ONCE,
         **rights(request, run),
     }

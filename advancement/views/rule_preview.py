@@ -163,7 +163,7 @@ def _in_active(criterion: CriterionDefinition, active: RuleVersion) -> str:
 def count_context(subject: Subject) -> dict[str, Any]:
     """Count what a rule would match; `count` is None where that cannot be said."""
     context: dict[str, Any] = {"subject": subject, "count": None, "max_share": max_share()}
-    context["refresh"] = SignalRefresh.objects.order_by("-id").first()
+    context["refresh"] = _refresh_behind(subject.reading.definition)
     if subject.reading.uncounted:
         return context
     started = perf_counter()
@@ -173,6 +173,10 @@ def count_context(subject: Subject) -> dict[str, Any]:
         return context
     took = round(1000 * (perf_counter() - started))
     return context | {"count": count, "took": took, **guardrails(subject.reading.definition, count)}
+
+
+def _refresh_behind(definition: RuleDefinition) -> SignalRefresh | None:
+    return SignalRefresh.objects.behind({criterion.period for criterion in definition.criteria})
 
 
 def max_share() -> str:
@@ -206,7 +210,7 @@ def details_context(subject: Subject, *, exact: bool = False) -> dict[str, Any]:
         return context
     return context | {
         "details": details,
-        "refresh": SignalRefresh.objects.order_by("-id").first(),
+        "refresh": _refresh_behind(subject.reading.definition),
         "rows": rows_of(subject.entry, subject.reading, subject.active, details.alone),
         "first": with_titles(details.also_earlier),
         "set_warnings": set_warnings(subject.reading.definition),

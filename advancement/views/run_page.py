@@ -146,10 +146,10 @@ def _troubles(found: Run, lines: Sequence[RunLogLine]) -> list[Reason]:
 
 def _signals_of(found: Run) -> SignalRefresh | None:
     """Return the refresh of the signals that the run judged by; that of now before it has its plan."""
-    refreshes = SignalRefresh.objects.order_by("-id").only("finished_at")
+    refreshes = SignalRefresh.objects.all()
     if found.planned_at:
         refreshes = refreshes.filter(finished_at__lte=found.planned_at)
-    return refreshes.first()
+    return refreshes.behind()
 
 
 def _overridden(found: Run) -> tuple[Any, str | None, Move] | None:

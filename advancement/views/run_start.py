@@ -64,7 +64,7 @@ def _form(
         "model": model,
         "error": error,
         "now": "now" in request.GET,
-        "refresh": SignalRefresh.objects.order_by("-id").first(),
+        "refresh": SignalRefresh.objects.behind(),
         "max_share": settings.ADVANCEMENT_MAX_SHARE,
         "max_moves": settings.ADVANCEMENT_MAX_MOVES,
     }

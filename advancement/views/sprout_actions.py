@@ -7,11 +7,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from advancement.criteria.errors import AdvancementError
-from advancement.forms.sprouts import HoldForm, OverrideForm, ReasonForm
-from advancement.holds import release_holds, set_hold
-from advancement.models import Sprout, Tier
+from advancement.database.clock import database_now
+from advancement.forms.sprouts import HoldForm, OverrideForm, ReleaseForm
+from advancement.holds import release_hold, release_holds, set_hold
+from advancement.models import Hold, Sprout, Tier
 from advancement.models.runs import RunTrigger
 from advancement.rights import Right
+from advancement.rollback.last import last_standing
 from advancement.runs.override import override_tier
 from advancement.views.access import allows
 from advancement.views.sprouts import Demotion, demotion_to, sprout_page
@@ -34,6 +36,7 @@ def override(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
                 by=request.user.get_username(),
                 trigger=RunTrigger.CONSOLE,
                 seen_in=sprout.tier if sprout else "",
+                undone=_undone(sprout_id, form),
                 **form.hold,
             )
         except AdvancementError as error:
@@ -42,6 +45,12 @@ def override(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
             messages.success(request, f"The tier is set, by override {run.pk}.")
             return redirect("console:sprout", sprout_id)
     return sprout_page(request, sprout_id, status=422, override_form=form)
+
+
+def _undone(sprout_id: UUID, form: OverrideForm) -> int | None:
+    """Return the run of the override that the form takes back, while that is what stands."""
+    last = last_standing(sprout_id) if form.cleaned_data["undoes"] else None
+    return last.run_id if last and last.pk == form.cleaned_data["undoes"] and last.rule_id is None else None
 
 
 def _demotion(sprout: Sprout, tier: str) -> Demotion | None:
@@ -70,17 +79,28 @@ def hold(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
 
 @allows(POST=Right.HOLD_SPROUTS)
 def release(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
-    """End every hold on a sprout."""
-    form = ReasonForm(request.POST)
+    """End one hold on a sprout, or every one."""
+    form = ReleaseForm(request.POST)
     if form.is_valid():
         try:
-            count = release_holds(
-                [sprout_id], reason=form.cleaned_data["reason"], by=request.user.get_username()
-            )
+            count = _release(sprout_id, form, by=request.user.get_username())
         except AdvancementError as error:
             form.add_error(None, str(error))
         else:
             ended = f"{count} hold{'' if count == 1 else 's'} ended" if count else "There was no hold to end"
-            messages.success(request, f"{ended}; rules may move it again.")
+            left = Hold.objects.in_force(database_now()).filter(sprout=sprout_id).count()
+            stays = f"{left} hold{' keeps' if left == 1 else 's keep'} it where it is" if left else ""
+            messages.success(request, f"{ended}; {stays or 'rules may move it again'}.")
             return redirect("console:sprout", sprout_id)
     return sprout_page(request, sprout_id, status=422, release_form=form)
+
+
+def _release(sprout_id: UUID, form: ReleaseForm, *, by: str) -> int:
+    reason, key = form.cleaned_data["reason"], form.cleaned_data["hold"]
+    if key is None:
+        return release_holds([sprout_id], reason=reason, by=by)
+    hold = Hold.objects.filter(pk=key, sprout=sprout_id).first()
+    if hold is None:
+        raise AdvancementError("This sprout has no such hold; look at its holds again, then choose one.")
+    release_hold(hold, by=by, reason=reason)
+    return 1

@@ -100,7 +100,7 @@ def sprout_page(request: HttpRequest, sprout_id: UUID, *, status: int = 200, **r
         "fates": fates_of(event.pk for event in page.rows),
         "signals": list(_signals(found)),
         "periods": list(Period),
-        "refresh": SignalRefresh.objects.order_by("-id").first(),
+        "refresh": SignalRefresh.objects.behind(),
         "events_wait": DirtySprout.objects.filter(sprout_id=sprout_id).exists(),
         "other_tiers": [tier for tier in tiers if tier.slug != found.tier],
         **_last(request, sprout_id, tiers),
@@ -111,6 +111,7 @@ def sprout_page(request: HttpRequest, sprout_id: UUID, *, status: int = 200, **r
     }
     if form := context.get("override_form"):
         context["demotion"] = demotion_to(str(form["tier"].value() or ""), found, tiers)
+        context["ending"], context["staying"] = _holds_after(form, context.get("last"), explanation.holds)
     return render(request, "console/sprout.html", context, status=status)
 
 
@@ -151,8 +152,18 @@ def _last(request: HttpRequest, sprout_id: UUID, tiers: Sequence[Tier]) -> dict[
     if request.GET.get("undo") == str(last.pk):
         reason = f"Takes the override of event {last.pk} back."
         back = {"tier": last.from_tier, "reason": reason, "days": NO_HOLD[0]}
-        found |= {"override_form": OverrideForm(initial=back), "undoing": True}
+        found["override_form"] = OverrideForm(initial=back | {"undoes": last.pk})
     return found
+
+
+def _holds_after(
+    form: OverrideForm, last: AdvancementEvent | None, holds: Sequence[Hold]
+) -> tuple[list[Hold], list[Hold]]:
+    """Return the holds that end with what the form does, and those that stay, when it undoes an override."""
+    if last is None or str(form["undoes"].value()) != str(last.pk):
+        return [], []
+    own = [hold for hold in holds if hold.set_by_run_id == last.run_id]
+    return own, [hold for hold in holds if hold not in own]
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def test_a_gardener_s_question_is_answered_and_acted_upon(visit: Visit, grove: G
     expect(page.get_by_text("Its author is on leave.").first).to_be_visible()
     holds = page.get_by_role("region", name="Holds", exact=True)
     holds.get_by_label("Reason (required)").fill("Back again.")
-    holds.get_by_role("button", name="Release 1 hold").click()
+    holds.get_by_role("button", name="Release the hold").click()
 
     override = page.get_by_role("region", name="Override", exact=True)
     override.get_by_label("Move to").select_option("sapling")

@@ -173,6 +173,27 @@ def test_an_operator_sets_a_hold_and_releases_it() -> None:
     assert Hold.objects.get().released_by == "operator"
 
 
+def test_one_of_two_holds_is_released_and_the_other_stays() -> None:
+    sprout, client = make_sprout(), operator()
+    mine = set_hold(sprout.pk, reason="Mine", by="operator")
+    set_hold(sprout.pk, reason="A colleague's", by="olga")
+    assert "All 2 holds" in _page(client, sprout).text
+    page = client.post(
+        reverse("console:release_sprout", args=[sprout.pk]), {"reason": "Go on", "hold": mine.pk}, follow=True
+    )
+    assert "1 hold ended; 1 hold keeps it where it is." in page.text
+    assert "Hold released: “<bdi>Mine</bdi>”" in page.text
+    assert Hold.objects.get(released_at=None).set_by == "olga"
+    assert _post(client, "release_sprout", sprout, reason="Again", hold=mine.pk).status_code == 422
+
+
+def test_the_hold_of_another_sprout_is_not_released() -> None:
+    sprout, client = make_sprout(), operator()
+    other = set_hold(make_sprout().pk, reason="Wait", by="olga")
+    assert _post(client, "release_sprout", sprout, reason="Go on", hold=other.pk).status_code == 422
+    assert Hold.objects.get().released_at is None
+
+
 @pytest.mark.parametrize("action", ["override_sprout", "hold_sprout", "release_sprout"])
 def test_a_viewer_may_do_none_of_it_and_is_not_offered_it(action: str) -> None:
     sprout, client = make_sprout(), viewer()

@@ -9,7 +9,10 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from advancement.models import AdvancementRule
+from advancement.database.clock import database_now
+from advancement.holds import set_hold
+from advancement.ledger.verify import verify_ledger
+from advancement.models import AdvancementEvent, AdvancementRule, Hold, Sprout
 from advancement.models.runs import RunTrigger
 from advancement.rollback.scope import RollbackRequest
 from advancement.runs.override import override_tier
@@ -17,6 +20,7 @@ from advancement.runs.schedule import resume_abandoned
 from advancement.runs.start import start_rollback
 from advancement.runs.work import work_on
 from tests.console.people import operator, viewer
+from tests.console.runs_cast import words
 from tests.factories import add_rule, finished_run, make_sprout
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +76,7 @@ def test_what_was_restored_is_taken_back_again() -> None:
 
 def test_an_override_is_undone_by_the_override_that_leads_back() -> None:
     sprout = make_sprout()
+    set_hold(sprout.pk, reason="A colleague's", by="olga")
     override_tier(sprout.pk, "tree", reason="So be it", by="anna", trigger=RunTrigger.CONSOLE)
     client = operator()
     address = reverse("console:sprout", args=[sprout.pk])
@@ -79,13 +84,29 @@ def test_an_override_is_undone_by_the_override_that_leads_back() -> None:
     undo = _follow(client, page, "Undo the override").removesuffix("#override")
     page = client.get(f"{address}{undo}")
     form = page.context["override_form"]
-    asked = {name: form[name].value() for name in ("tier", "reason", "days")}
+    asked = {name: form[name].value() for name in ("tier", "reason", "days", "undoes")}
     assert (asked["tier"], asked["days"]) == ("sprout", "none")
-    assert "stay until they are released" in page.text
+    said = words(page)
+    assert "With it ends the hold that the override set: “ So be it ”." in said
+    assert "1 other hold stays until released." in said
     asked["confirmed"] = page.context["demotion"].mark  # it says that this moves it down
     client.post(reverse("console:override_sprout", args=[sprout.pk]), asked)
     sprout.refresh_from_db()
     assert sprout.tier == "sprout"
+    assert Hold.objects.in_force(database_now()).get().set_by == "olga"
+    assert not [finding for check in verify_ledger().checks for finding in check.findings]
+
+
+def test_a_form_that_undoes_an_override_which_does_not_stand_any_more_ends_no_hold() -> None:
+    sprout = make_sprout()
+    override_tier(sprout.pk, "tree", reason="So be it", by="anna", trigger=RunTrigger.CONSOLE)
+    event = AdvancementEvent.objects.get()
+    override_tier(sprout.pk, "grove", reason="Further", by="anna", trigger=RunTrigger.CONSOLE, hold=False)
+    asked = {"tier": "sapling", "reason": "Back", "days": "none", "undoes": event.pk}
+    asked["confirmed"] = f"{Sprout.objects.get().revision}>sapling"
+    operator().post(reverse("console:override_sprout", args=[sprout.pk]), asked)
+    assert Sprout.objects.get().tier == "sapling"
+    assert Hold.objects.in_force(database_now()).count() == 1
 
 
 def test_who_may_only_look_is_not_offered_to_take_back() -> None:

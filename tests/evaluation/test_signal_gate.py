@@ -183,3 +183,14 @@ def test_the_explanation_of_a_sprout_names_the_gate() -> None:
     (rule,) = explanation.rules
     assert (rule.matches, rule.wins) == (True, False)
     assert "No refresh" in rule.stopped
+
+
+def test_signals_of_a_few_sprouts_that_were_imported_since_do_not_make_the_others_fresh() -> None:
+    add_rule("citations >= 3")
+    make_sprout(signals={"citations": 3})
+    SignalRefresh.objects.all().delete()
+    refreshed(hours_ago=49)
+    latest = refreshed()
+    latest.periods = []
+    latest.save()
+    assert "49 hours ago" in stopped(planned_run())["a-rule"]

@@ -40,7 +40,10 @@ def test_it_adds_new_sprouts_in_their_tier(mark: str, write: Write) -> None:
 def test_it_retitles_sprouts_that_are_here_and_leaves_their_tier(write: Write) -> None:
     rows = [sprout_row(id=FERN, title="Bracken", tier="tree"), sprout_row(id=MOSS, title="Moss", tier="tree")]
     result = run("import_sprouts", write(jsonl(*rows)))
-    assert result.out == "2 sprouts read: 0 new, 1 retitled, 1 unchanged.\n"
+    assert result.out == (
+        "2 sprouts read: 0 new, 1 retitled, 1 unchanged.\nTier differs, left as it is: 2 rows. "
+        "Runs and overrides move sprouts, imports do not.\n"
+    )
     fern = Sprout.objects.get(pk=FERN)
     assert (fern.title, fern.tier, fern.initial_tier, fern.created_at) == (
         "Bracken",
@@ -114,3 +117,13 @@ def test_a_table_without_rows_changes_nothing(write: Write) -> None:
     before = everything()
     assert run("import_signals", write("sprout_id,period,view_count\n")).code == 0
     assert everything() == before
+
+
+def test_rows_whose_tier_differs_from_that_of_their_sprout_are_counted_and_leave_it(write: Write) -> None:
+    rows = [sprout_row(id=FERN, tier="tree"), sprout_row(tier="grove")]
+    result = run("import_sprouts", write(jsonl(*rows)), "--json").json
+    assert result["notes"] == [
+        "Tier differs, left as it is: 1 row. Runs and overrides move sprouts, imports do not."
+    ]
+    assert Sprout.objects.get(pk=FERN).tier == "sprout"
+    assert Sprout.objects.get(pk=NEW).tier == "grove"

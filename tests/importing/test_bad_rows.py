@@ -35,6 +35,10 @@ SPROUTS = {
     "a title that shows nothing": ({"title": "\u200b\u2060"}, "title has nothing that can be seen"),
     "null for a title": ({"title": None}, "title is missing"),
     "a list for a title": ({"title": ["a"]}, "title is a list"),
+    "a title as long as a document": (
+        {"title": "x" * 10_001},
+        "title has 10,001 characters; at most 10,000 are kept, shorten it",
+    ),
     "NUL in the title": ({"title": "I\0vy"}, "title contains a NUL character"),
     "half a surrogate pair": ({"title": "\ud800"}, "title contains half of a surrogate pair"),
     "a broken date": ({"created_at": "2026-02-30"}, 'created_at is "2026-02-30"; write a time that exists'),

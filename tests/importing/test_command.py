@@ -32,7 +32,7 @@ def test_json_tells_what_came_of_it(write: Callable[..., str]) -> None:
     problem = f"{path}, line 2: id is empty; every row needs one."
     assert result.json == {
         "file": path, "kept": True, "read": 2, "inserted": 1, "updated": 0, "unchanged": 0, "repeated": 0,
-        "rejected": 1, "problems": [problem], "rejected_file": f"{path}.rejected",
+        "rejected": 1, "problems": [problem], "notes": [], "rejected_file": f"{path}.rejected",
     }  # fmt: skip
 
 

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from advancement.aggregation import refresh_signals
 from advancement.models import DirtySprout, SignalAggregation, SignalRefresh
+from tests.factories import make_signals, make_sprout
 from tests.importing.conftest import FERN, MOSS, event_row, jsonl, run, signal_row
 
 Write = Callable[..., str]
@@ -88,3 +90,39 @@ def test_sprouts_with_usage_events_are_left_to_the_next_aggregation(write: Write
     DirtySprout.objects.all().delete()
     run("import_signals", write(jsonl(signal_row(), signal_row(sprout_id=MOSS))))
     assert [str(id) for id in DirtySprout.objects.values_list("sprout_id", flat=True)] == [FERN]
+
+
+def _ages() -> dict[str, datetime]:
+    return {period: refresh.finished_at for period, refresh in SignalRefresh.objects.by_period().items()}
+
+
+def test_signals_of_fewer_than_half_of_the_sprouts_do_not_make_their_period_newer(write: Write) -> None:
+    third = make_sprout().pk
+    rows = [signal_row(sprout_id=str(sprout), view_count=20) for sprout in (FERN, MOSS, third)]
+    run("import_signals", write(jsonl(*rows, signal_row(period="last_7d"))))
+    before = _ages()
+    said = run("import_signals", write(jsonl(signal_row(view_count=30)))).out
+    assert "The all_time signals keep their age: the file has those of 1 of 3 sprouts" in said
+    assert _ages() == before
+    assert stored().view_count == 30
+    assert SignalRefresh.objects.latest().totals["botanical"]["view_count"] == 70
+
+
+def test_signals_of_half_of_the_sprouts_do_for_the_periods_that_they_are_of(write: Write) -> None:
+    both = [signal_row(), signal_row(sprout_id=MOSS)]
+    run("import_signals", write(jsonl(*both, *[row | {"period": "last_7d"} for row in both])))
+    before = _ages()
+    assert "keep their age" not in run("import_signals", write(jsonl(signal_row(view_count=30)))).out
+    assert _ages()["all_time"] > before["all_time"]
+    assert _ages()["last_7d"] == before["last_7d"]
+
+
+def test_an_import_of_a_few_signals_does_not_hide_as_of_when_the_others_are(write: Write) -> None:
+    run("import_events", write(jsonl(event_row(), event_row(id="e2", sproutId=MOSS))))
+    make_signals(make_sprout())
+    long_ago = datetime(2026, 3, 1, tzinfo=UTC)
+    refresh_signals(as_of=long_ago)
+    run("import_signals", write(jsonl(signal_row(view_count=30))))
+    behind = SignalRefresh.objects.behind()
+    assert behind is not None
+    assert (behind.as_of, behind.stands_back) == (long_ago, True)
