@@ -11,11 +11,19 @@ from advancement.models import AdvancementRule, RuleVersion, Tier
 
 def lifecycles(using: str = "default") -> dict[str, list[str]]:
     """Return the tier slugs of each lifecycle model, in order of position."""
+    return lifecycles_and_archived(using)[0]
+
+
+def lifecycles_and_archived(using: str = "default") -> tuple[dict[str, list[str]], set[str]]:
+    """Return what `lifecycles` does, and which of these models are archived."""
     found: dict[str, list[str]] = {}
-    tiers = Tier.objects.using(using)
-    for model, slug in tiers.order_by("lifecycle_model", "position").values_list("lifecycle_model", "slug"):
+    archived = set()
+    tiers = Tier.objects.using(using).order_by("lifecycle_model", "position")
+    for model, slug, since in tiers.values_list("lifecycle_model", "slug", "lifecycle_model__archived_at"):
         found.setdefault(model, []).append(slug)
-    return found
+        if since:
+            archived.add(model)
+    return found, archived
 
 
 def active_versions(using: str = "default") -> list[RuleVersion]:
