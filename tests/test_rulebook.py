@@ -11,7 +11,7 @@ from advancement.ladders import archive_model
 from advancement.models import AdvancementRule, RuleVersion
 from advancement.rulebook.drafts import activate_draft, discard_draft, save_draft
 from advancement.rulebook.errors import NewerVersion, OwnDraft, RulesRefused
-from advancement.rulebook.reading import active_versions, current_rules, writer_of
+from advancement.rulebook.reading import active_versions, current_rules, switches, writer_of
 from advancement.rulebook.saving import save_rules
 from advancement.rulebook.switching import archive_rule, disable_rule, enable_rule, unarchive_rule
 from advancement.rulebook.versions import check_rules
@@ -271,6 +271,23 @@ def test_the_writer_of_a_rule_is_who_wrote_it_whoever_switched_it_since() -> Non
     assert enable_rule("a-rule", by="operator", own=False), "who switched it off has not written it"
     disable_rule("a-rule", by="operator")
     assert enable_rule("a-rule", by="second")
+
+
+def test_a_version_that_only_switches_a_rule_is_told_from_one_that_was_written() -> None:
+    def switching() -> list[int]:
+        found = switches(RuleVersion.objects.all())
+        return [version.number for version in RuleVersion.objects.filter(pk__in=found)]
+
+    save_rules([make_rule("citations >= 3")], by="writer")
+    assert switching() == []
+    disable_rule("a-rule", by="operator")
+    save_rules([make_rule("citations >= 4", enabled=False)], by="writer")
+    save_draft(make_rule("citations >= 9"), by="writer")
+    assert switching() == [2]
+    enable_rule("a-rule", by="approver")  # Version 5; the draft is copied as version 6.
+    assert switching() == [2, 5]
+    save_rules([make_rule("citations >= 4", enabled=False)], by="writer")
+    assert switching() == [2, 5], "version 7 drops the draft"
 
 
 def test_a_rule_without_an_active_version_has_no_writer() -> None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -158,6 +159,34 @@ class CompiledRule:
         )
 
 
+@dataclass(frozen=True)
+class ProposedRule:
+    """A rule that is not stored, to be tried like a version; its `pk` tells it from all others."""
+
+    pk: int
+    definition: RuleDefinition
+
+    @property
+    def rule_id(self) -> str:
+        """The rule's slug."""
+        return self.definition.slug
+
+    @property
+    def priority(self) -> int:
+        """Its priority."""
+        return self.definition.priority
+
+    @property
+    def lifecycle_model_id(self) -> str:
+        """The slug of its lifecycle model."""
+        return self.definition.lifecycle_model
+
+    @property
+    def from_tier(self) -> str:
+        """The slug of the tier that it leads from."""
+        return self.definition.from_tier
+
+
 class CompiledRules:
     """A rule set as query expressions over a queryset that `with_signals` has prepared.
 
@@ -165,7 +194,9 @@ class CompiledRules:
     and `sprout` the path from the queryset's rows to the sprout.
     """
 
-    def __init__(self, versions: Sequence[RuleVersion], as_of: datetime, sprout: str = "") -> None:
+    def __init__(
+        self, versions: Sequence[RuleVersion | ProposedRule], as_of: datetime, sprout: str = ""
+    ) -> None:
         self._versions = sorted(versions, key=lambda version: (version.priority, version.rule_id))
         self._values = SignalValues(as_of, sprout)
         self._rules = {version.pk: CompiledRule(version.definition, self._values) for version in versions}
@@ -196,7 +227,7 @@ class CompiledRules:
             else Value(None, output_field=BigIntegerField())
         )
 
-    def matches(self, version: RuleVersion) -> Q:
+    def matches(self, version: RuleVersion | ProposedRule) -> Q:
         """Whether the criteria of a version are met; its model and tier are not looked at."""
         return self._rules[version.pk].matches()
 

@@ -1,14 +1,16 @@
-"""What one rule would do in the next run, with all others as they stand."""
+"""What one rule, or the rules of a file, would do in the next run, with all others as they stand."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
+from advancement.criteria.rules import RuleDefinition
 from advancement.database.clock import database_now
-from advancement.evaluation.compile import CompiledRules, with_signals
+from advancement.evaluation.compile import CompiledRules, ProposedRule, with_signals
 from advancement.evaluation.gate import stopped_rules
-from advancement.evaluation.outcomes import BLOCKED, HELD, NO_SIGNALS, outcome
+from advancement.evaluation.outcomes import BLOCKED, HELD, NO_SIGNALS, WITHOUT_SIGNALS, on_hold, outcome
 from advancement.evaluation.ruleset import load_rule_set
 from advancement.models import RuleVersion, Sprout
 from advancement.rulebook.reading import lifecycles
@@ -69,3 +71,46 @@ def effect_of(version: RuleVersion, *, using: str = "default") -> Effect:
         stopped=reason,
         as_of=as_of,
     )
+
+
+@dataclass(frozen=True)
+class Moves:
+    """How many sprouts a run would move by a rule; `stopped` is why the signal gate stops it, or empty."""
+
+    count: int = 0
+    stopped: str = ""
+
+
+def moves_with(definitions: Sequence[RuleDefinition], *, using: str = "default") -> dict[str, Moves]:
+    """Return what a run would move now by each of these rules that is on, were all of them in use.
+
+    They take the place of what is stored under their slugs, and must be valid. One statement reads their
+    tiers.
+    """
+    on = [definition for definition in definitions if definition.enabled]
+    if not on:
+        return {}
+    as_of = database_now(using)
+    named = {definition.slug for definition in definitions}
+    rules = load_rule_set(lifecycles(using), as_of, using)
+    stopped = stopped_rules(on, as_of, using)
+    proposed = [
+        ProposedRule(-number, definition)
+        for number, definition in enumerate(on, 1)
+        if definition.slug not in stopped
+    ]
+    live = [version for version in rules.live if version.rule_id not in named]
+    scope = Q(pk__in=[])
+    for rule in proposed:
+        scope |= Q(lifecycle_model=rule.lifecycle_model_id, tier=rule.from_tier)
+    wins = dict(
+        with_signals(Sprout.objects.using(using).filter(scope))
+        .exclude(on_hold(as_of) | WITHOUT_SIGNALS)
+        .annotate(winner=CompiledRules([*live, *proposed], as_of).winner())
+        .order_by()
+        .values("winner")
+        .annotate(sprouts=Count("pk"))
+        .values_list("winner", "sprouts")
+    )
+    found = {rule.rule_id: Moves(wins.get(rule.pk, 0)) for rule in proposed}
+    return found | {slug: Moves(stopped=reason) for slug, reason in stopped.items()}

@@ -5,8 +5,10 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from advancement.criteria.wording import quoted
 from advancement.importing import values
 from advancement.importing.importer import EXAMPLE_SPROUT, Importer, Merged
+from advancement.importing.outcome import BadRow
 from advancement.importing.staging import GOOD, TABLE, Check, Column, Staging
 from advancement.models import LifecycleModel, Tier
 
@@ -54,8 +56,9 @@ class SproutImporter(Importer):
     def __init__(self, using: str, now: datetime) -> None:
         super().__init__(using, now)
         self._time = values.TimeParser(now)
-        models = LifecycleModel.objects.using(using).filter(archived_at=None).order_by("slug")
-        self._tiers: dict[str, list[str]] = {slug: [] for slug in models.values_list("slug", flat=True)}
+        models = LifecycleModel.objects.using(using).order_by("slug").values_list("slug", "archived_at")
+        self._archived = {slug for slug, archived_at in models if archived_at}
+        self._tiers: dict[str, list[str]] = {slug: [] for slug, archived_at in models if not archived_at}
         tiers = Tier.objects.using(using).filter(lifecycle_model__archived_at=None).order_by("position")
         for model, tier in tiers.values_list("lifecycle_model_id", "slug"):
             self._tiers[model].append(tier)
@@ -63,7 +66,13 @@ class SproutImporter(Importer):
     def parse(self, fields: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the values of a sprout."""
         self.check_names(fields, "field")
-        model = values.one_of(fields.get("lifecycle_model"), "lifecycle_model", self._tiers)
+        model = fields.get("lifecycle_model")
+        if isinstance(model, str) and model in self._archived:
+            raise BadRow(
+                f"lifecycle_model {quoted(model)} is archived and takes no new sprouts; "
+                "take it up again first"
+            )
+        model = values.one_of(model, "lifecycle_model", self._tiers)
         return (
             values.uuid(fields.get("id"), "id"),
             values.text(fields.get("title"), "title", MAX_TITLE),

@@ -8,9 +8,9 @@ from django.utils import timezone
 from advancement.criteria.rules import RuleDefinition
 from advancement.criteria.validation import Problem, check_rule
 from advancement.criteria.wording import quoted
-from advancement.models import AdvancementRule, LifecycleModel, RuleCriterion, RuleVersion
+from advancement.models import AdvancementRule, RuleCriterion, RuleVersion
 from advancement.rulebook.errors import RulesRefused
-from advancement.rulebook.reading import lifecycles
+from advancement.rulebook.reading import lifecycles_and_archived
 
 
 def add_version(rule: AdvancementRule, definition: RuleDefinition, *, by: str) -> RuleVersion:
@@ -64,24 +64,22 @@ def replace_active(rule: AdvancementRule, definition: RuleDefinition, by: str) -
 
 def check_rules(definitions: Sequence[RuleDefinition], using: str = "default") -> list[Problem]:
     """Return the warnings about rules that can be saved; raise RulesRefused when one of them cannot."""
-    known = lifecycles(using)
+    known, archived = lifecycles_and_archived(using)
     problems = [problem for definition in definitions for problem in check_rule(definition, known)]
     enabled = {definition.slug: definition.enabled for definition in definitions}
     refused = [p for p in problems if p.blocks == "saving" or (p.blocks == "enabling" and enabled[p.rule])]
     # Only what is valid otherwise is looked up: names of any kind may have been typed.
-    if refused := refused or _begun_in_archived(definitions, using):
+    if refused := refused or _begun_in(archived, definitions, using):
         raise RulesRefused(refused)
     return problems
 
 
-def _begun_in_archived(definitions: Sequence[RuleDefinition], using: str) -> list[Problem]:
-    """Return a problem for each rule that an archived lifecycle model never had a version of."""
-    models = {definition.lifecycle_model for definition in definitions}
-    archived = LifecycleModel.objects.using(using).filter(pk__in=models, archived_at__isnull=False)
-    if not (found := set(archived.values_list("pk", flat=True))):
+def _begun_in(archived: set[str], definitions: Sequence[RuleDefinition], using: str) -> list[Problem]:
+    """Return a problem for each rule of one of these lifecycle models that had no version there before."""
+    rules = [definition for definition in definitions if definition.lifecycle_model in archived]
+    if not rules:
         return []
-    rules = [definition.slug for definition in definitions]
-    versions = RuleVersion.objects.using(using).filter(rule__in=rules, lifecycle_model_id__in=found)
+    versions = RuleVersion.objects.using(using).filter(rule__in=[rule.slug for rule in rules])
     there = set(versions.order_by().values_list("rule", "lifecycle_model_id"))
     return [
         Problem(
@@ -91,6 +89,6 @@ def _begun_in_archived(definitions: Sequence[RuleDefinition], using: str) -> lis
             "so no rule begins in it; choose another, or take it up again.",
             "lifecycle_model",
         )
-        for rule in definitions
-        if rule.lifecycle_model in found and (rule.slug, rule.lifecycle_model) not in there
+        for rule in rules
+        if (rule.slug, rule.lifecycle_model) not in there
     ]

@@ -28,7 +28,7 @@ from advancement.models import LifecycleModel, RuleVersion, Tier
 from advancement.rights import Right
 from advancement.rulebook.drafts import save_draft
 from advancement.rulebook.errors import NewerVersion, RulesRefused
-from advancement.rulebook.reading import lifecycles
+from advancement.rulebook.reading import lifecycles, lifecycles_and_archived
 from advancement.views.access import allows, may
 from advancement.views.rule_preview import (
     Subject,
@@ -89,9 +89,8 @@ def _ladders_in_use() -> Lifecycles:
     sprouts: Counter[str] = Counter()
     for (model, _), count in count_sprouts().items():
         sprouts[model] += count
-    ladders = lifecycles()
-    in_use = LifecycleModel.objects.filter(archived_at__isnull=True).order_by("slug")
-    slugs = [slug for slug in in_use.values_list("pk", flat=True) if len(ladders.get(slug, ())) > 1]
+    ladders, archived = lifecycles_and_archived()
+    slugs = [slug for slug, tiers in ladders.items() if slug not in archived and len(tiers) > 1]
     return {slug: ladders[slug] for slug in sorted(slugs, key=lambda slug: -sprouts[slug])}
 
 

@@ -12,6 +12,7 @@ from advancement.criteria.errors import AdvancementError
 from advancement.criteria.rule_json import rules_from_json, rules_to_json
 from advancement.criteria.rules import RuleDefinition
 from advancement.criteria.wording import join_words, quoted
+from advancement.evaluation.effect import moves_with
 from advancement.importing.rule_changes import (
     Allowed,
     RuleImport,
@@ -111,17 +112,23 @@ def _preview(
 ) -> HttpResponse:
     allowed = _allowed(request)
     found = compare_rules(definitions, allowed)
-    changing = len(found.of_kind("added")) + len(found.of_kind("changed"))
+    changing = [*found.of_kind("added"), *found.of_kind("changed")]
+    # Of what is activated; drafts move nothing.
+    moves = moves_with([rule.definition for rule in changing if not rule.drafted])
     context: dict[str, Any] = {
         "title": "Import rules",
         "text": text,
         "found": found,
-        "changing": changing,
+        "changing": len(changing),
+        "moves": sum(each.count for each in moves.values()),
+        "moving": bool(moves),
         "button": _button(found),
         "groups": [
-            (title, found.of_kind(kind))
+            (title, [(rule, None if rule.drafted else moves.get(rule.definition.slug)) for rule in rules])
             for title, kind in (("New", "added"), ("Changed", "changed"), ("Unchanged", "unchanged"))
+            for rules in [found.of_kind(kind)]
         ],
+        "scheduled_tiers": settings.ADVANCEMENT_FROM_TIERS,
         "may_activate": may(request.user, Right.ACTIVATE_RULES),
         "error": error,
         "allowed": allowed,

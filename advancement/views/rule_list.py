@@ -18,6 +18,7 @@ from advancement.evaluation.gate import stopped_rules
 from advancement.models import AdvancementEvent, AdvancementRule, RuleCount, RuleVersion, Tier
 from advancement.models.events import AdvancementEventType
 from advancement.remembered import counted_lately
+from advancement.rulebook.reading import switches
 from advancement.runs.guardrails import share_exceeded
 
 RECENTLY: Final = timedelta(days=7)
@@ -37,6 +38,7 @@ class Row:
     stopped: str = ""
     model_label: str = ""
     recently: int = 0
+    switched: bool = False
     outdated: bool = False
     overlaps: list[tuple[str, int]] = field(default_factory=list)
     changed_since_run: bool = False
@@ -174,10 +176,12 @@ class RuleList:
         return list(found.items())
 
     def finish(self, rows: Sequence[Row]) -> None:
-        """Add the figures of rules that are about to be shown."""
+        """Add the figures of rules that are about to be shown, and whether their version is but a switch."""
         counted = counted_lately("advanced-recently", _advanced_recently)
+        switched = switches(row.version for row in rows)
         for row in rows:
             row.recently = counted.get(row.slug, 0)
+            row.switched = row.version.pk in switched
 
     def _rows(self) -> Iterator[Row]:
         events = AdvancementEvent.objects.filter(rule_id=OuterRef("pk"))

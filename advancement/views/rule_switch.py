@@ -16,7 +16,7 @@ from advancement.evaluation.effect import Effect, effect_of
 from advancement.models import AdvancementEvent, AdvancementRule, RuleVersion
 from advancement.models.events import AdvancementEventType
 from advancement.rights import Right
-from advancement.rulebook.reading import lifecycles, writer_of
+from advancement.rulebook.reading import lifecycles, switches, writer_of
 from advancement.rulebook.switching import archive_rule, disable_rule, enable_rule, unarchive_rule
 from advancement.runs.guardrails import share_exceeded
 from advancement.views.access import allows, may, others_may, require
@@ -142,7 +142,8 @@ def _confirm_switch(
 
 
 def _about(rule: AdvancementRule, version: RuleVersion) -> dict[str, Any]:
-    return {"rule": rule, "version": version, "definition": version.definition}
+    switched = version.pk in switches([version])
+    return {"rule": rule, "version": version, "definition": version.definition, "switched": switched}
 
 
 def _recently(slug: str) -> list[tuple[int, int, bool]]:

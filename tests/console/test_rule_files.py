@@ -9,11 +9,14 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from advancement.criteria.rule_json import rules_to_json
 from advancement.criteria.rules import RuleDefinition
+from advancement.holds import set_hold
 from advancement.models import AdvancementRule, RuleVersion
 from advancement.rulebook.drafts import save_draft
 from advancement.rulebook.reading import current_rules
@@ -21,7 +24,7 @@ from advancement.rulebook.saving import save_rules
 from advancement.rulebook.switching import archive_rule
 from tests.console.people import approver, editor, operator, person, signed_in, viewer
 from tests.criteria.cast import make_rule
-from tests.factories import add_rule, add_rules
+from tests.factories import add_rule, add_rules, make_sprout
 
 pytestmark = pytest.mark.django_db
 
@@ -113,6 +116,47 @@ def test_checking_shows_what_would_change_and_keeps_nothing(both: Client) -> Non
     assert "Fresh" in said
     assert "Import 2 rules" in said
     assert state() == before
+
+
+def test_checking_says_what_each_rule_that_is_activated_would_move_as_the_switch_does(both: Client) -> None:
+    add_rules(
+        make_rule("views >= 1", slug="first", priority=1),
+        make_rule("citations >= 9"),
+        make_rule("exports >= 9", slug="yielding", priority=2, title="Yields"),
+    )
+    for signals in ({"citations": 3}, {"citations": 5}, {"citations": 5, "views": 1}, {"exports": 1}):
+        make_sprout(signals=signals)
+    held = make_sprout(signals={"citations": 9})
+    set_hold(held.pk, reason="wait", by="operator")
+    rules = (
+        make_rule("citations >= 3"),
+        make_rule("exports >= 1", slug="fresh"),
+        make_rule("citations >= 5", slug="rests", enabled=False),
+        make_rule("citations >= 1", slug="yielding", priority=2, enabled=False),
+    )
+    with CaptureQueriesContext(connection) as few:
+        answer = checked(both, *rules)
+    said = words(answer)
+    assert said.count("would move by it in a run now") == 2
+    assert "2 sprouts would move by it in a run now" in said
+    assert "1 sprout would move by it in a run now" in said
+    assert "As things stand, a run would move 3 sprouts by them." in said
+    more = [make_rule(f"citations >= {number}", slug=f"r{number}") for number in range(1, 9)]
+    with CaptureQueriesContext(connection) as many:
+        checked(both, *rules, *more)
+    assert len(many) == len(few)
+    client = operator()  # Keeps them as drafts.
+    assert "would move by it" not in words(checked(client, *rules[:2]))
+    imported(both, *rules)
+    for slug, count in (("a-rule", 2), ("fresh", 1)):
+        assert f"{count} of 5" in words(both.get(f"/rules/{slug}/switch/"))
+
+
+def test_a_rule_that_the_signal_gate_stops_says_so_before_it_is_imported(both: Client) -> None:
+    make_sprout()
+    said = words(checked(both, make_rule("citations >= 0")))
+    assert "It would move nothing now." in said
+    assert "a run would move 0 sprouts" in said
 
 
 def test_confirming_keeps_what_was_shown(both: Client) -> None:

@@ -381,6 +381,20 @@ def test_many_rules_come_by_pages_that_keep_the_filter(root: Client) -> None:
     assert 'href="?state=on"' in last
 
 
+def test_who_only_switched_a_rule_has_not_edited_it() -> None:
+    add_rule()
+    add_rule("views >= 1", slug="written")
+    disable_rule("a-rule", by="olga")
+    client = Client()
+    client.force_login(person("Operator"))
+    assert "switched off by olga" in row(client, "a-rule")
+    assert "edited by tests" in row(client, "written")
+    assert "switched off by <bdi>olga</bdi>" in markup(client.get("/rules/a-rule/archive/"))
+    with CaptureQueriesContext(connection) as queries:
+        page(client)
+    assert len(queries) <= 16
+
+
 @pytest.mark.parametrize("number", [2, 300])
 def test_a_page_takes_the_same_few_queries_however_many_rules_there_are(number: int) -> None:
     add_rules(

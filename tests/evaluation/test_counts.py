@@ -19,7 +19,7 @@ from advancement.criteria.validation import check_rule
 from advancement.database.clock import database_now
 from advancement.evaluation import counts
 from advancement.evaluation.counts import count_rules, moments, refresh_counts
-from advancement.evaluation.effect import effect_of
+from advancement.evaluation.effect import effect_of, moves_with
 from advancement.holds import release_hold, set_hold
 from advancement.models import AdvancementRule, Hold, RuleCount, RuleVersion, Sprout, Tier
 from advancement.models.runs import RunTrigger
@@ -100,8 +100,12 @@ class CountsAgreeWithTheOracle(TestCase):
         save_rules(rules, by="tests")
         grove.plant()
         stopped = grove.stopped(rules)
+        moves = moves_with(rules)
         for rule in rules:
             effect = effect_of(RuleVersion.objects.get(active_in=rule.slug))
+            if rule.enabled:
+                assert moves[rule.slug].count == effect.moves
+                assert bool(moves[rule.slug].stopped) == (rule.slug in stopped)
             others = [r for r in rules if r.slug != rule.slug and r.enabled and r.slug not in stopped]
             assert effect.as_of
             expected: Counter[str] = Counter()

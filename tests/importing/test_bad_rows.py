@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from advancement.ladders import archive_model
 from tests.importing.conftest import (
     FERN,
     MOSS,
@@ -211,6 +212,13 @@ def test_it_refuses_another_model_for_a_sprout_that_is_here(refused: Refused) ->
     row = sprout_row(id=FERN, lifecycle_model="academic", tier="draft")
     message = refused("import_sprouts", jsonl(sprout_row(), row))
     assert "FILE, line 2: this sprout is in the lifecycle model botanical" in message
+
+
+def test_it_refuses_sprouts_of_an_archived_model_and_says_so(refused: Refused) -> None:
+    archive_model("botanical")
+    for row in (sprout_row(), sprout_row(id=FERN, title="Renamed")):
+        message = refused("import_sprouts", jsonl(row))
+        assert 'FILE, line 1: lifecycle_model "botanical" is archived and takes no new sprouts' in message
 
 
 def test_it_refuses_other_values_for_an_event_that_is_here(
