@@ -153,11 +153,12 @@ def _title(rule: AdvancementRule) -> str:
 
 
 def _chart(counts: Counts, last: date, titles: Mapping[str, str]) -> StackedBars:
-    """Lay out the last thirty days by the rules that moved most, the others as one series."""
+    """Lay out the last thirty days by the rules that moved most; several others are one series."""
     days = [last - timedelta(days=n) for n in range(SHOWN_DAYS - 1, -1, -1)]
     most = sorted(counts, key=lambda rule: (-sum(counts[rule].values()), rule))
-    series = [(titles.get(rule, rule), [counts[rule].get(day, 0) for day in days]) for rule in most[:_SERIES]]
-    if rest := most[_SERIES:]:
+    named = most if len(most) == _SERIES + 1 else most[:_SERIES]
+    series = [(titles.get(rule, rule), [counts[rule].get(day, 0) for day in days]) for rule in named]
+    if rest := most[len(named) :]:
         series.append(("Other rules", [sum(counts[rule].get(day, 0) for rule in rest) for day in days]))
     back = rolled_back_by_day(last)
     return stacked_bars(days, series, back=[back.get(day, 0) for day in days])

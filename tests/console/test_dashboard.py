@@ -179,6 +179,15 @@ def test_the_chart_names_every_rule_by_its_title_and_marks_what_was_rolled_back(
     assert "Rolled back that day" in page.text
 
 
+def test_the_chart_names_a_fourth_rule_and_sums_up_more_than_that() -> None:
+    for count in range(1, 5):
+        _usually(1, count, f"rule-{count}")
+    client = viewer()
+    assert "Other rules" not in words(_dashboard(client))
+    _usually(1, 5, "rule-5")
+    assert "Other rules" in words(_dashboard(client))
+
+
 def test_a_broken_night_is_not_found() -> None:
     client = operator()
     for asked in ({"rule": "none", "day": "2026-01-01"}, {"rule": "", "day": "x"}, {}):
