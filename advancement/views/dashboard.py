@@ -44,7 +44,7 @@ from advancement.runs.schedule import next_slot
 from advancement.views.access import allows, may
 from advancement.views.charts import StackedBars, spark, stacked_bars
 from advancement.views.first_steps import first_steps
-from advancement.views.odd_nights import is_odd, standing_of_run, still_odd
+from advancement.views.odd_nights import is_odd, standing_of_run, still_odd, taken_back_of
 from advancement.views.shell import Console
 
 _SERIES: Final = 3
@@ -69,6 +69,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     at_work = [*enabled, *_moved_and_off(rules, counts, day)]
     judged = list(zip(at_work, nights([rule.pk for rule in at_work], counts, day), strict=True))
     judged.sort(key=_most_telling_first)
+    back = taken_back_of(judged[:_NIGHTS], day)
     odd = [(rule, night) for rule, night in judged if is_odd(rule, night)]
     ladders = _ladders(now)
     shown = (
@@ -88,7 +89,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "drafts": [rule for rule in rules if rule.draft_version_id],
         "night": day,
         "scheduled_tiers": settings.ADVANCEMENT_FROM_TIERS,
-        "nights": [(rule, night, spark(night.days)) for rule, night in judged[:_NIGHTS]],
+        "nights": [
+            (rule, night, spark(night.days), back.get(rule.pk, 0)) for rule, night in judged[:_NIGHTS]
+        ],
         "more_nights": len(judged[_NIGHTS:]),
         "more_moved": sum(night.count for _, night in judged[_NIGHTS:]),
         "odd": list(still_odd(odd[:_SHOWN])),

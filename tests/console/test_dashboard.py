@@ -188,6 +188,20 @@ def test_the_chart_names_a_fourth_rule_and_sums_up_more_than_that() -> None:
     assert "Other rules" in words(_dashboard(client))
 
 
+def test_the_table_of_rules_says_what_of_the_day_was_rolled_back_since() -> None:
+    add_rule("citations >= 3", slug="steady")
+    sprouts = [make_sprout(signals={"citations": 3}) for _ in range(3)]
+    run = finished_run()
+    client = viewer()
+    assert "rolled back" not in words(_dashboard(client))
+    rollback(run=run.pk, sprout=sprouts[0].pk)
+    assert "3 1 rolled back" in words(_dashboard(client))
+    rest = rollback(run=run.pk)
+    assert "3 all rolled back" in words(_dashboard(client))
+    rollback(undoes=rest.pk)
+    assert "3 1 rolled back" in words(_dashboard(client))
+
+
 def test_a_broken_night_is_not_found() -> None:
     client = operator()
     for asked in ({"rule": "none", "day": "2026-01-01"}, {"rule": "", "day": "x"}, {}):
@@ -250,11 +264,11 @@ def test_a_rule_that_moved_something_that_day_is_listed_though_it_is_off_or_arch
     client = viewer()
     disable_rule("a-rule", by="somebody")
     page = _dashboard(client)
-    assert [(rule.pk, night.count) for rule, night, _ in page.context["nights"]] == [("a-rule", 1)]
+    assert [(rule.pk, night.count) for rule, night, *_ in page.context["nights"]] == [("a-rule", 1)]
     assert "Off now" in page.text
     archive_rule("a-rule", by="somebody")
     page = _dashboard(client)
-    assert [rule.pk for rule, _, _ in page.context["nights"]] == ["a-rule"]
+    assert [rule.pk for rule, *_ in page.context["nights"]] == ["a-rule"]
     assert "Archived" in page.text
 
 

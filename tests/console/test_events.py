@@ -99,9 +99,13 @@ def test_each_run_has_a_heading_with_its_kind_and_how_many_moves_are_on_the_page
 
 def test_a_filter_that_makes_no_sense_is_named_and_left_out() -> None:
     _advance()
-    page = viewer().get(reverse(EVENTS), {"run": "x", "since": "2026-02-02", "until": "2026-02-01"})
+    client = viewer()
+    page = client.get(reverse(EVENTS), {"run": "x", "since": "2026-02-02", "until": "2026-02-01"})
     assert "Run is a number." in page.text
     assert "The last day is before the first one." in page.text
+    page = client.get(reverse(EVENTS), {"type": "automatic", "since": "tomorrow"})
+    assert "Type: “automatic” is no type of event; choose one from the list." in page.text
+    assert "From day: Give a day as in 2026-11-29." in page.text
 
 
 def test_a_long_trail_goes_page_by_page_in_both_directions(settings: Any) -> None:
