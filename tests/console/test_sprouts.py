@@ -84,6 +84,14 @@ def test_a_tier_of_the_model_is_nothing_to_speak_of(asked: dict[str, str]) -> No
     assert " has no tier " not in markup(viewer().get(reverse(SPROUTS), asked).text)
 
 
+def test_a_gap_has_the_sign_that_near_misses_have() -> None:
+    add_rule("citations >= 3", "views < 5")
+    sprout = make_sprout(signals={"citations": 2, "views": 6})
+    page = words(operator().get(reverse("console:sprout", args=(sprout.pk,))))
+    assert "2 ≥ 3 −1 Not met" in page
+    assert "+2 Not met" in page
+
+
 def test_its_page_says_why_it_stays() -> None:
     add_rule("citations >= 3", "views > 2", title="Steady use")
     page = _page(viewer(), make_sprout(signals={"citations": 1, "views": 2})).text
