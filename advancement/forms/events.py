@@ -11,6 +11,7 @@ from advancement.models import AdvancementEvent
 from advancement.models.events import EventKind
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
+_NO_DAY = "Give a day as in 2026-11-29."
 
 
 class EventFilter(forms.Form):
@@ -20,13 +21,17 @@ class EventFilter(forms.Form):
     run = forms.IntegerField(
         required=False, min_value=1, max_value=2**62, error_messages={"invalid": "Run is a number."}
     )
-    type = forms.ChoiceField(required=False, choices=[("", "All"), *EventKind.choices])
+    type = forms.ChoiceField(
+        required=False,
+        choices=[("", "All"), *EventKind.choices],
+        error_messages={"invalid_choice": "“%(value)s” is no type of event; choose one from the list."},
+    )
     operator = forms.CharField(required=False, max_length=150)
     sprout = forms.UUIDField(
         required=False, error_messages={"invalid": "Sprout is an id, as in its address."}
     )
-    since = forms.DateField(required=False)
-    until = forms.DateField(required=False)
+    since = forms.DateField(required=False, label="From day", error_messages={"invalid": _NO_DAY})
+    until = forms.DateField(required=False, label="To day", error_messages={"invalid": _NO_DAY})
 
     def clean(self) -> dict[str, Any]:
         """Refuse a range that is turned around."""

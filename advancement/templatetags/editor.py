@@ -9,13 +9,13 @@ from django.utils.safestring import SafeString, mark_safe
 
 from advancement.criteria.changes import Change, Comparison, CriterionFate, Fate
 from advancement.criteria.rules import Logic, Operator, RuleDefinition
-from advancement.criteria.sentences import gap_words, period_words, signal_words, value_words
+from advancement.criteria.sentences import period_words, signal_words, value_words
 from advancement.criteria.signals import SIGNALS, Period
 from advancement.criteria.wording import format_number, join_words
 from advancement.evaluation.preview import MatchCount, NearMiss
 from advancement.models import RuleCount
 from advancement.templatetags.console import breakable, tier
-from advancement.templatetags.rule_words import criterion
+from advancement.templatetags.rule_words import criterion, off_by
 
 register = template.Library()
 
@@ -158,6 +158,5 @@ def actual(miss: NearMiss, definition: RuleDefinition) -> str:
 
 @register.filter
 def gap(miss: NearMiss, definition: RuleDefinition) -> str:
-    """Return by how much a sprout is off, with its sign: −1 is too low by one."""
-    sign = "\u2212" if miss.actual < miss.needed else "+" if miss.actual > miss.needed else ""
-    return sign + gap_words(definition.criteria[miss.criterion].signal, miss.gap)
+    """Return by how much a sprout is off; see `off_by`."""
+    return off_by(miss, definition.criteria[miss.criterion].signal)

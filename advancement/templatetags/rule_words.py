@@ -10,6 +10,9 @@ from advancement.criteria.rules import CriterionDefinition, Logic, RuleDefinitio
 from advancement.criteria.sentences import SYMBOLS, gap_words, period_words, signal_words, value_words
 from advancement.criteria.signals import WINDOW_DAYS, Period
 from advancement.criteria.wording import format_number
+from advancement.evaluation.explain import CriterionExplanation
+from advancement.evaluation.near import Miss, missed
+from advancement.evaluation.preview import NearMiss
 
 register = template.Library()
 
@@ -29,9 +32,16 @@ def value_of(value: float | None, name: str) -> str:
 
 
 @register.filter
-def gap_of(gap: float, name: str) -> str:
-    """Return what a value of the signal of that name lacks."""
-    return gap_words(name, gap)
+def gap_of(line: CriterionExplanation) -> str:
+    """Return by how much a sprout is off a criterion that it does not meet; see `off_by`."""
+    miss = missed(0, line.criterion, line.actual)
+    return off_by(miss, line.criterion.signal) if miss else "unknown"
+
+
+def off_by(miss: Miss | NearMiss, name: str) -> str:
+    """Return by how much a value of the signal of that name is off, with its sign: −1 is too low by one."""
+    sign = "\u2212" if miss.actual < miss.needed else "+" if miss.actual > miss.needed else ""
+    return sign + gap_words(name, miss.gap)
 
 
 @register.filter

@@ -1,5 +1,6 @@
 """How templates name runs: by kind and number, who started them, what they look at, how long they took."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from django import template
@@ -59,10 +60,16 @@ def run_starter(run: Run) -> str:
 @register.simple_tag(takes_context=True)
 def from_tiers(context: template.Context, run: Run) -> SafeString:
     """Return the tiers that a run looks at, each with its emoji."""
+    return tiers_called(context, run.from_tiers, run.scope_model_id)
+
+
+@register.simple_tag(takes_context=True)
+def tiers_called(context: template.Context, slugs: Iterable[str], model: str | None) -> SafeString:
+    """Return tiers of a lifecycle model, or without one of whichever has them, each with its emoji."""
     tiers = context["console"].tiers
     found = []
-    for slug in run.from_tiers:
-        of_model = tiers.get((run.scope_model_id, slug))
+    for slug in slugs:
+        of_model = tiers.get((model, slug))
         known = of_model or next((tier for (_, other), tier in tiers.items() if other == slug), None)
         found.append((known.emoji, known.label) if known else ("❔", slug))
     return format_html_join(

@@ -44,6 +44,21 @@ def day(moment: datetime) -> SafeString:
     return format_html('<time datetime="{}">{}</time>', _iso(moment.astimezone(UTC)), said)
 
 
+@register.simple_tag
+def span(since: datetime, until: datetime | None = None) -> SafeString:
+    """Return a range of time in short: days alone where both ends are midnights, local times otherwise."""
+    ends = [timezone.localtime(moment) for moment in (since, until) if moment]
+    whole = all((end.hour, end.minute, end.second) == (0, 0, 0) for end in ends)
+    if whole and until:
+        ends[1] -= timedelta(days=1)
+    year = "" if all(end.year == timezone.localtime().year for end in ends) else " %Y"
+    form = f"%-d{_NO_BREAK}%b{year}" if whole else f"%-d{_NO_BREAK}%b{year},{_NO_BREAK}%H:%M"
+    said = list(dict.fromkeys(end.strftime(form) for end in ends))
+    if until is None:
+        return format_html("since {}", said[0])
+    return format_html("{}", said[0]) if len(said) == 1 else format_html("{} – {}", *said)
+
+
 def _beside(local: datetime, utc: datetime, form: str) -> str:
     same_day = local.date() == utc.date()
     if form == "exact":
@@ -68,6 +83,13 @@ def _iso(utc: datetime) -> str:
 def age(moment: datetime | None) -> str:
     """Return how long ago an instant was, as in `5 h 25 min`."""
     return "never" if moment is None else age_words(timezone.now() - moment)
+
+
+@register.filter
+def for_how_long(moment: datetime) -> str:
+    """Return since when something is so, as in `for 5 hours`; of less than a minute `since just now`."""
+    past = timezone.now() - moment
+    return "since just now" if past < timedelta(minutes=1) else f"for {age_words(past)}"
 
 
 @register.filter

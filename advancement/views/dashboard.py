@@ -45,7 +45,7 @@ from advancement.runs.schedule import next_slot
 from advancement.views.access import allows, may
 from advancement.views.charts import StackedBars, spark, stacked_bars
 from advancement.views.first_steps import first_steps
-from advancement.views.odd_nights import is_odd, standing_of_run, still_odd
+from advancement.views.odd_nights import is_odd, standing_of_run, still_odd, taken_back_of
 from advancement.views.shell import Console
 
 _SERIES: Final = 3
@@ -70,6 +70,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     at_work = [*enabled, *_moved_and_off(rules, counts, day)]
     judged = list(zip(at_work, nights([rule.pk for rule in at_work], counts, day), strict=True))
     judged.sort(key=_most_telling_first)
+    back = taken_back_of(judged[:_NIGHTS], day)
     odd = [(rule, night) for rule, night in judged if is_odd(rule, night)]
     ladders = _ladders(now)
     shown = (
@@ -89,7 +90,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "drafts": [rule for rule in rules if rule.draft_version_id],
         "night": day,
         "scheduled_tiers": settings.ADVANCEMENT_FROM_TIERS,
-        "nights": [(rule, night, spark(night.days)) for rule, night in judged[:_NIGHTS]],
+        "nights": [
+            (rule, night, spark(night.days), back.get(rule.pk, 0)) for rule, night in judged[:_NIGHTS]
+        ],
         "more_nights": len(judged[_NIGHTS:]),
         "more_moved": sum(night.count for _, night in judged[_NIGHTS:]),
         "odd": list(still_odd(odd[:_SHOWN])),
@@ -154,11 +157,12 @@ def _title(rule: AdvancementRule) -> str:
 
 
 def _chart(counts: Counts, last: date, titles: Mapping[str, str]) -> StackedBars:
-    """Lay out the last thirty days by the rules that moved most, the others as one series."""
+    """Lay out the last thirty days by the rules that moved most; several others are one series."""
     days = [last - timedelta(days=n) for n in range(SHOWN_DAYS - 1, -1, -1)]
     most = sorted(counts, key=lambda rule: (-sum(counts[rule].values()), rule))
-    series = [(titles.get(rule, rule), [counts[rule].get(day, 0) for day in days]) for rule in most[:_SERIES]]
-    if rest := most[_SERIES:]:
+    named = most if len(most) == _SERIES + 1 else most[:_SERIES]
+    series = [(titles.get(rule, rule), [counts[rule].get(day, 0) for day in days]) for rule in named]
+    if rest := most[len(named) :]:
         series.append(("Other rules", [sum(counts[rule].get(day, 0) for rule in rest) for day in days]))
     back = rolled_back_by_day(last)
     return stacked_bars(days, series, back=[back.get(day, 0) for day in days])

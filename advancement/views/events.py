@@ -112,9 +112,9 @@ def events_csv(request: HttpRequest) -> HttpResponseBase:
 
 
 def _snapshot(values: dict[str, Any]) -> Iterator[tuple[str, Sequence[Any]]]:
-    """Yield each signal with its values by period; None is unknown."""
+    """Yield each signal with its values by period, or the one of all periods; None is unknown."""
     for signal in SIGNALS.values():
         if signal.column is None:
-            yield signal.name, [values.get(signal.name)] * len(Period)
+            yield signal.name, [values.get(signal.name)]
         else:
             yield signal.name, [(values.get(period.value) or {}).get(signal.name) for period in Period]

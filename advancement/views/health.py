@@ -111,7 +111,7 @@ def _page(request: HttpRequest, **more: object) -> HttpResponse:
         "clusters": clusters(),
         "heartbeats": heartbeats(),
         "cron": settings.ADVANCEMENT_CRON,
-        "database": connection.vendor,
+        "database": connection.display_name,
         **more,
     }
     return render(request, "console/health.html", context)

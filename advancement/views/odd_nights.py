@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
+
+from django.db.models import Count, Exists, OuterRef
 
 from advancement.history import Night
 from advancement.models import AdvancementEvent, AdvancementRule, RuleVersion, Run
@@ -42,6 +44,22 @@ def still_odd(odd: Iterable[tuple[AdvancementRule, Night]]) -> Iterator[OddNight
         standing = _standing(name, events)
         if night.slump or not standing.nothing:
             yield OddNight(rule, night, standing, _version(rule, events))
+
+
+def taken_back_of(judged: Iterable[tuple[AdvancementRule, Night]], day: date) -> dict[str, int]:
+    """Return how many of its moves of a UTC day are taken back by now, by rule; the others have none."""
+    counts = {rule.pk: night.count for rule, night in judged if night.count}
+    if not counts or not any(so_far := rolled_back_so_far()):
+        return {}
+    since, until = (datetime.combine(each, time.min, UTC) for each in (day, day + timedelta(days=1)))
+    reversal = AdvancementEvent.objects.filter(reverses=OuterRef("pk"))
+    restoring = AdvancementEvent.objects.filter(reverses__reverses=OuterRef("pk"))
+    back = AdvancementEvent.objects.filter(
+        Exists(reversal), ~Exists(restoring), rule_id__in=counts, timestamp__gte=since, timestamp__lt=until
+    )
+    by_rule = back.order_by().values_list("rule_id").annotate(count=Count("pk"))
+    state = f"{day}-{sum(counts.values())}-{so_far[0]}-{so_far[1]}"
+    return remembered_while("taken-back-of", state, lambda: {rule or "": count for rule, count in by_rule})
 
 
 def standing_of_run(run: Run) -> Counted:

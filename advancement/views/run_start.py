@@ -62,6 +62,7 @@ def _form(
         "fold": len(models) > _IN_FULL,
         "chosen": chosen,
         "model": model,
+        "model_label": next((one.model.label for one in models if one.model.pk == model), model),
         "error": error,
         "now": "now" in request.GET,
         "refresh": SignalRefresh.objects.behind(),

@@ -1,7 +1,7 @@
 """What a search finds: by words of a name, by a number, by an id; by a name with typing errors if need be."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -20,6 +20,7 @@ from advancement.templatetags.runs import run_name
 from advancement.views.access import may
 from advancement.views.destinations import PAGES, Destination, destinations, near_destinations
 from advancement.views.filtered_lists import FILTERED_LISTS
+from advancement.views.shell import Console
 
 MOST: Final = 8
 PLACES: Final = (*PAGES, *FILTERED_LISTS)
@@ -58,6 +59,8 @@ def hits_of(request: HttpRequest, text: str) -> Iterator[Hit]:
     user = request.user
     if may(user, Right.VIEW_RUNS):
         yield from _runs(text)
+    if may(user, Right.VIEW_EVENTS):
+        yield from _numbered_events(text)
     yield from _places(destinations(request, text, PLACES))
     if may(user, Right.VIEW_LIFECYCLES):
         yield from _models(LifecycleModel.objects.filter(titled(text, "slug") | titled(text, "label")))
@@ -67,9 +70,10 @@ def hits_of(request: HttpRequest, text: str) -> Iterator[Hit]:
         yield from _people(text)
     if may(user, Right.VIEW_SPROUTS):
         wanted = as_uuid(text)
-        yield from _sprouts(Sprout.objects.filter(Q(pk=wanted) if wanted else titled(text)).in_title_order())
+        found = list(Sprout.objects.filter(pk=wanted)) if wanted else _sprouts_called(text)
+        yield from _sprouts(request, found)
     if may(user, Right.VIEW_EVENTS):
-        yield from _events(text)
+        yield from _events_of_deleted(text)
 
 
 def near_hits_of(request: HttpRequest, text: str) -> Iterator[Hit]:
@@ -87,7 +91,7 @@ def near_hits_of(request: HttpRequest, text: str) -> Iterator[Hit]:
     if may(user, Right.VIEW_SPROUTS):
         near_ids = near_titles(text, MOST)
         found = Sprout.objects.in_bulk(near_ids)
-        yield from _sprouts([found[key] for key in near_ids if key in found])
+        yield from _sprouts(request, [found[key] for key in near_ids if key in found])
 
 
 def numbered(text: str) -> Numbered | None:
@@ -148,17 +152,40 @@ def _people(text: str) -> Iterator[Hit]:
         yield Hit("Person", "user", person.username, note, address)
 
 
-def _sprouts(sprouts: "QuerySet[Sprout] | list[Sprout]") -> Iterator[Hit]:
-    for sprout in sprouts[: MOST + 1]:
-        yield Hit("Sprout", "sprouts", sprout.title, sprout.tier, reverse("console:sprout", args=[sprout.pk]))
+def _sprouts_called(text: str) -> list[Sprout]:
+    """Return the first sprouts by title, before them those that are files of that name."""
+    found = list(Sprout.objects.filter(titled(text)).in_title_order()[: MOST + 1])
+    candidates = found
+    if len(found) > MOST:  # some that are called so may come later
+        named = Q(title__iexact=text) | Q(title__istartswith=f"{text}.")
+        named |= Q(title__icontains=f"/{text}.") | Q(title__iendswith=f"/{text}")
+        candidates = list(Sprout.objects.filter(named).in_title_order()[:MOST])
+    first = [sprout for sprout in candidates if _is_file_name(text, sprout.title)]
+    return [*first, *(sprout for sprout in found if sprout not in first)][: MOST + 1]
 
 
-def _events(text: str) -> Iterator[Hit]:
-    if asked := numbered(text):
-        for event in AdvancementEvent.objects.filter(pk=asked.number) if asked.is_event else ():
+def _is_file_name(text: str, title: str) -> bool:
+    """Whether a text is the name of the file that a title is, with its ending or without."""
+    name = title.rpartition("/")[2].casefold()
+    return text.casefold() in {name, name.rpartition(".")[0]}
+
+
+def _sprouts(request: HttpRequest, sprouts: Sequence[Sprout]) -> Iterator[Hit]:
+    tiers = Console(request).tiers if sprouts else {}
+    for sprout in sprouts:
+        tier = tiers.get((sprout.lifecycle_model_id, sprout.tier), sprout.tier)
+        yield Hit("Sprout", "sprouts", sprout.title, str(tier), reverse("console:sprout", args=[sprout.pk]))
+
+
+def _numbered_events(text: str) -> Iterator[Hit]:
+    if (asked := numbered(text)) and asked.is_event:
+        for event in AdvancementEvent.objects.filter(pk=asked.number):
             address = reverse("console:event", args=[event.pk])
             yield Hit("Event", "events", f"Event {event.pk}", event.sprout_title, address)
-    elif (wanted := as_uuid(text)) and not Sprout.objects.filter(pk=wanted).exists():
+
+
+def _events_of_deleted(text: str) -> Iterator[Hit]:
+    if (wanted := as_uuid(text)) and not Sprout.objects.filter(pk=wanted).exists():
         # Of a sprout that was deleted the events remain.
         for event in AdvancementEvent.objects.filter(sprout_id=wanted).order_by("-revision")[:1]:
             address = f"{reverse('console:events')}?sprout={wanted}"

@@ -45,3 +45,11 @@ def test_signing_in_from_a_link_leads_there(visit: Visit) -> None:
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Runs", level=1)).to_be_visible()
+
+
+def test_the_address_of_a_filtered_list_holds_what_was_asked_for_alone(visit: Visit) -> None:
+    page = visit("/events/")
+    page.get_by_label("Type").select_option("manual-override")
+    page.get_by_role("button", name="Filter").click()
+    page.wait_for_url(lambda url: "?" in url)
+    assert page.url.endswith("/events/?type=manual-override")

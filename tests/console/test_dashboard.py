@@ -180,6 +180,29 @@ def test_the_chart_names_every_rule_by_its_title_and_marks_what_was_rolled_back(
     assert "Rolled back that day" in page.text
 
 
+def test_the_chart_names_a_fourth_rule_and_sums_up_more_than_that() -> None:
+    for count in range(1, 5):
+        _usually(1, count, f"rule-{count}")
+    client = viewer()
+    assert "Other rules" not in words(_dashboard(client))
+    _usually(1, 5, "rule-5")
+    assert "Other rules" in words(_dashboard(client))
+
+
+def test_the_table_of_rules_says_what_of_the_day_was_rolled_back_since() -> None:
+    add_rule("citations >= 3", slug="steady")
+    sprouts = [make_sprout(signals={"citations": 3}) for _ in range(3)]
+    run = finished_run()
+    client = viewer()
+    assert "rolled back" not in words(_dashboard(client))
+    rollback(run=run.pk, sprout=sprouts[0].pk)
+    assert "3 1 rolled back" in words(_dashboard(client))
+    rest = rollback(run=run.pk)
+    assert "3 all rolled back" in words(_dashboard(client))
+    rollback(undoes=rest.pk)
+    assert "3 1 rolled back" in words(_dashboard(client))
+
+
 def test_a_broken_night_is_not_found() -> None:
     client = operator()
     for asked in ({"rule": "none", "day": "2026-01-01"}, {"rule": "", "day": "x"}, {}):
@@ -254,11 +277,11 @@ def test_a_rule_that_moved_something_that_day_is_listed_though_it_is_off_or_arch
     client = viewer()
     disable_rule("a-rule", by="somebody")
     page = _dashboard(client)
-    assert [(rule.pk, night.count) for rule, night, _ in page.context["nights"]] == [("a-rule", 1)]
+    assert [(rule.pk, night.count) for rule, night, *_ in page.context["nights"]] == [("a-rule", 1)]
     assert "Off now" in page.text
     archive_rule("a-rule", by="somebody")
     page = _dashboard(client)
-    assert [rule.pk for rule, _, _ in page.context["nights"]] == ["a-rule"]
+    assert [rule.pk for rule, *_ in page.context["nights"]] == ["a-rule"]
     assert "Archived" in page.text
 
 

@@ -1,6 +1,7 @@
 """The audit trail in the console: its list, an event's page, its export."""
 
 import csv
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from advancement.runs.start import start_rollback
 from advancement.runs.work import work_on
 from advancement.views.csv_export import defused
 from tests.console.people import operator, viewer
+from tests.console.runs_cast import words
 from tests.database.rows import event_values, insert
 from tests.factories import add_rule, finished_run, make_sprout
 
@@ -97,9 +99,13 @@ def test_each_run_has_a_heading_with_its_kind_and_how_many_moves_are_on_the_page
 
 def test_a_filter_that_makes_no_sense_is_named_and_left_out() -> None:
     _advance()
-    page = viewer().get(reverse(EVENTS), {"run": "x", "since": "2026-02-02", "until": "2026-02-01"})
+    client = viewer()
+    page = client.get(reverse(EVENTS), {"run": "x", "since": "2026-02-02", "until": "2026-02-01"})
     assert "Run is a number." in page.text
     assert "The last day is before the first one." in page.text
+    page = client.get(reverse(EVENTS), {"type": "automatic", "since": "tomorrow"})
+    assert "Type: “automatic” is no type of event; choose one from the list." in page.text
+    assert "From day: Give a day as in 2026-11-29." in page.text
 
 
 def test_a_long_trail_goes_page_by_page_in_both_directions(settings: Any) -> None:
@@ -144,6 +150,14 @@ def test_an_event_shows_what_counted_and_what_took_it_back() -> None:
     assert "ROLLED BACK" in page
     assert "Too early" in page
     assert client.get(reverse("console:event", args=[10**9])).status_code == 404
+
+
+def test_the_days_in_a_tier_are_said_once_and_actual_comes_before_needed() -> None:
+    _advance()
+    page = operator().get(reverse("console:event", args=(AdvancementEvent.objects.get().pk,)))
+    said = words(page)
+    assert re.search(r"Days in tier in every period [\d,]+(\.\d)? ", said)
+    assert "Period Actual Needed Verdict" in said
 
 
 def test_what_was_rolled_back_and_what_was_put_back_are_two_kinds_of_events_everywhere() -> None:

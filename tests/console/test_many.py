@@ -42,7 +42,7 @@ def test_the_dashboard_lists_the_rules_that_moved_something_first_and_counts_tho
     make_sprout(signals={"views": 1})
     finished_run()
     page = viewer().get(reverse("console:dashboard"))
-    listed = [rule.pk for rule, _, _ in page.context["nights"]]
+    listed = [rule.pk for rule, *_ in page.context["nights"]]
     assert listed[:2] == ["busy", "rule-0"]
     assert f"{RULES + 1 - len(listed)} more rules moved nothing that day" in markup(page)
 

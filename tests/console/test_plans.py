@@ -341,7 +341,7 @@ def test_what_is_left_out_by_hand_has_one_name_and_one_count_in_every_place(run:
     assert "4 of 4 dealt with." in page
     assert " of 5 dealt with" not in page
     listed = words(client.get(at("runs")))
-    assert "4 1 left out by hand" in listed
+    assert "4 1 left out" in listed
     assert "4 to make, 1 left out by hand, 4 moved" in client.get(at("diagnostics")).text
     assert "Left out by hand otto took it out" in words(client.get(at("left_out", run.pk)))
     sprout = Sprout.objects.get(title="trees/ash.md")

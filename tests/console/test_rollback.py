@@ -356,7 +356,7 @@ def test_the_buckets_add_up_to_the_events_in_scope(operator: Client) -> None:
     page = operator.get(address(plan))
     assert "4 + 1 + 1 = 6 events" in words(page)
     assert "4 of 4 sprouts chosen. The set is frozen" in words(page)
-    assert banner(page).startswith("6 events by")
+    assert banner(page).startswith("6 events in this scope Rule A rule, since")
     assert f"digest {plan.digest[:8]}" in words(page)
 
 
@@ -1014,3 +1014,18 @@ def test_parts_are_only_answered_to_who_asks_for_them(operator: Client) -> None:
     assert markup(part).startswith('<section class="card" id="list"')
     assert '<nav class="buckets" id="buckets"' in markup(part)
     assert 'hx-swap-oob="true"' in markup(part)
+
+
+def test_an_undo_has_no_scope_among_its_steps(operator: Client) -> None:
+    run, _ = advanced()
+    done = rollback(run=run.pk)
+    steps = re.compile(r'<ol class="wizard".*?</ol>', re.DOTALL)
+    before = steps.search(operator.get(address(done)).text)
+    assert before
+    assert "Scope" in before[0]
+    undo = Run.objects.get(pk=operator.post(address(done), {"do": "undo"}).url.strip("/").split("/")[1])
+    page = operator.get(address(undo))
+    after = steps.search(page.text)
+    assert after
+    assert said_in(after[0]) == "1 Review 2 Confirm"
+    assert "step 2" in words(page)

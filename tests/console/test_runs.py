@@ -1,7 +1,7 @@
 """The list of runs, the form that starts one, and a run's page."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from time import sleep
 from typing import Any
 
@@ -23,6 +23,7 @@ from advancement.runs.schedule import note_tick, work_off
 from advancement.runs.start import RunRequest, claim_date, start_rollback, start_run
 from advancement.runs.work import work_on
 from advancement.templatetags.runs import duration
+from advancement.templatetags.times import span
 from tests.console.markup import markup
 from tests.console.runs_cast import HTMX, approver, operator, viewer, waiting_run, words
 from tests.factories import add_model, add_rule, finished_run, make_sprout, planned_run
@@ -160,6 +161,21 @@ def test_run_now_asks_first_and_says_that_nothing_is_reviewed(grove: None) -> No
     work_off()
     run = Run.objects.get()
     assert (run.dry_run, run.status, run.advanced) == (False, "succeeded", 5)
+
+
+def test_run_now_names_the_tiers_and_the_model_as_pages_do(grove: None) -> None:
+    chosen = {"from_tier": ["seed", "sprout"], "model": "botanical", "action": "ask"}
+    assert "those in 🌰 Seed 🌱 Sprout of model Botanical that" in words(
+        operator().post(at("start_run"), chosen)
+    )
+
+
+@pytest.mark.parametrize(("address", "last"), [("", "dry"), ("?now=1", "ask")])
+def test_the_button_that_is_meant_comes_last(address: str, last: str) -> None:
+    page = operator().get(at("start_run") + address).text
+    buttons = re.findall(r'<button class="([^"]*)" type="submit" name="action" value="(\w+)"', page)
+    assert buttons[-1] == ("btn btn-primary", last)
+    assert buttons[0][0] == "btn"
 
 
 @pytest.mark.parametrize(
@@ -689,6 +705,26 @@ def test_names_are_escaped(grove: None) -> None:
     run = start_run(RunRequest(requested_by="<b>eve", dry_run=True), trigger=RunTrigger.CONSOLE, leased=False)
     for name in (at("runs"), at("run", run.pk)):
         assert "<b>eve" not in operator().get(name).text
+
+
+_MIDNIGHT = datetime(2020, 11, 28, tzinfo=UTC)
+_DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "words"),
+    [
+        (_MIDNIGHT, _MIDNIGHT + _DAY, "28 Nov 2020"),
+        (_MIDNIGHT, _MIDNIGHT + 2 * _DAY, "28 Nov 2020 – 29 Nov 2020"),
+        (_MIDNIGHT, None, "since 28 Nov 2020"),
+        (_MIDNIGHT + timedelta(hours=2), None, "since 28 Nov 2020, 02:00"),
+        (_MIDNIGHT, _MIDNIGHT + timedelta(hours=2), "28 Nov 2020, 00:00 – 28 Nov 2020, 02:00"),
+    ],
+)
+def test_a_range_is_said_in_days_where_it_consists_of_whole_ones(
+    since: datetime, until: datetime | None, words: str
+) -> None:
+    assert span(since, until).replace("\u00a0", " ") == words
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,30 @@ def test_of_many_sprouts_the_first_by_title_are_shown_with_the_way_to_all() -> N
     assert f"{reverse('console:sprouts')}?q=oak" in page.text
 
 
+def test_a_file_of_that_name_comes_before_paths_that_contain_the_word() -> None:
+    client = viewer()
+    for number in range(9):
+        make_sprout(title=f"docs/a/spec/{number}.md")
+    make_sprout(title="docs/SPEC.md")
+    make_sprout(title="docs/spec.d/SPECIAL.md")
+    found = [hit.name for hit in _search(client, "spec").context["hits"]]
+    assert found == ["docs/SPEC.md", *(f"docs/a/spec/{number}.md" for number in range(7))]
+    assert [hit.name for hit in _search(client, "docs spec.md").context["hits"]] == ["docs/SPEC.md"]
+    assert _search(client, "special").context["hits"][0].name == "docs/spec.d/SPECIAL.md"
+
+
+def test_an_event_by_its_number_comes_before_sprouts_with_the_number_in_their_title() -> None:
+    client = operator()
+    add_rule()
+    sprout = make_sprout(title="notes/oak.md", signals={"citations": 5})
+    finished_run()
+    event = AdvancementEvent.objects.get()
+    make_sprout(title=f"notes/{event.pk}.md")
+    kinds = [hit.kind for hit in _search(client, str(event.pk)).context["hits"]]
+    assert kinds[-2:] == ["Event", "Sprout"]
+    assert "🌿 Sapling" in _search(client, sprout.title).text
+
+
 def test_pages_are_found_by_what_is_done_there_for_those_who_may() -> None:
     anybody, looker = signed_in_superuser(), viewer()
     assert _names(anybody, "bulk rollback") == ["Bulk Rollback"]

@@ -15,6 +15,7 @@ from advancement.models import Hold, Sprout
 from tests.aggregation.conftest import make_event
 from tests.console.markup import markup
 from tests.console.people import operator, viewer
+from tests.console.runs_cast import words
 from tests.factories import CREATED, add_rule, finished_run, make_sprout
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +84,14 @@ def test_a_tier_of_the_model_is_nothing_to_speak_of(asked: dict[str, str]) -> No
     assert " has no tier " not in markup(viewer().get(reverse(SPROUTS), asked).text)
 
 
+def test_a_gap_has_the_sign_that_near_misses_have() -> None:
+    add_rule("citations >= 3", "views < 5")
+    sprout = make_sprout(signals={"citations": 2, "views": 6})
+    page = words(operator().get(reverse("console:sprout", args=(sprout.pk,))))
+    assert "2 ≥ 3 −1 Not met" in page
+    assert "+2 Not met" in page
+
+
 def test_its_page_says_why_it_stays() -> None:
     add_rule("citations >= 3", "views > 2", title="Steady use")
     page = _page(viewer(), make_sprout(signals={"citations": 1, "views": 2})).text
@@ -142,20 +151,30 @@ def test_a_move_down_is_asked_about_before_it_is_made() -> None:
     client = operator()
     wanted = {"tier": "sprout", "days": "30", "reason": "Too early"}
     asked = _post(client, "override_sprout", sprout, **wanted)
-    assert "This moves it down, from 🌿 Sapling to 🌱 Sprout" in asked.text
+    assert "This moves it down, from 🌿 Sapling to 🌱 Sprout" in words(asked)
     assert "Too early" in asked.text
     sprout.refresh_from_db()
     assert sprout.tier == "sapling"
     mark = f"{sprout.revision}>sprout"
     assert mark in unescape(asked.text)
     other = _post(client, "override_sprout", sprout, **wanted | {"tier": "seed"}, confirmed=mark)
-    assert "from 🌿 Sapling to 🌰 Seed" in other.text
+    assert "from 🌿 Sapling to 🌰 Seed" in words(other)
     _post(client, "override_sprout", sprout, **wanted, confirmed=mark)
     sprout.refresh_from_db()
     assert sprout.tier == "sprout"
     _post(client, "override_sprout", sprout, **wanted | {"tier": "sapling"})
     again = _post(client, "override_sprout", sprout, **wanted, confirmed=mark)
     assert "This moves it down" in again.text, "what was confirmed once is asked again"
+
+
+def test_a_sprout_that_moved_this_minute_is_there_since_just_now() -> None:
+    sprout = make_sprout("sapling")
+    client = operator()
+    assert "here for" in words(client.get(reverse("console:sprout", args=(sprout.pk,))))
+    _post(client, "override_sprout", sprout, tier="tree", days="none", reason="Ready")
+    page = words(client.get(reverse("console:sprout", args=(sprout.pk,))))
+    assert "here since just now" in page
+    assert "0 seconds" not in page
 
 
 def test_an_override_to_where_it_is_is_refused_in_place_and_nothing_typed_is_lost() -> None:

@@ -122,6 +122,12 @@
     if (form) form.requestSubmit();
   });
 
+  // Addresses of filters are sent on, so what is empty stays out of them.
+  document.addEventListener("formdata", (event) => {
+    if (!event.target.matches(".filterbar[method=get]")) return;
+    [...event.formData].forEach(([name, value]) => { if (value === "") event.formData.delete(name); });
+  });
+
   // What was wrong with a field is judged anew once it changes.
   document.addEventListener("input", (event) => event.target.removeAttribute("aria-invalid"));
 

@@ -32,7 +32,7 @@ _ALWAYS: Final = (
 )
 _OF_UNDO: Final = {
     LeftOutBucket.ADVANCED_SINCE: "Moved on since. Left as they are.",
-    LeftOutBucket.ALREADY_ROLLED_BACK: "Undone before. Nothing left to do.",
+    LeftOutBucket.ALREADY_ROLLED_BACK: "Nothing left to do.",
 }
 _UNDONE_BEFORE: Final = "Undone before"
 _UNWOUND: Final = "A person decided in between, so they stay."
