@@ -158,6 +158,11 @@ def mark_expected(rule: str, day: date, *, by: str, using: str = "default") -> N
     DailyCount.objects.using(using).update_or_create(day=day, rule_id=rule, defaults={"expected_by": by})
 
 
+def unmark_expected(rule: str, day: date, *, using: str = "default") -> None:
+    """Forget that somebody found a rule's night in order, so that an unusual one is warned of again."""
+    DailyCount.objects.using(using).filter(day=day, rule_id=rule).update(expected_by="")
+
+
 def _night(rule: str, by_day: dict[date, int], day: date, new: bool, expected_by: str) -> Night:
     days = [by_day.get(day - timedelta(days=n), 0) for n in range(SHOWN_DAYS - 1, -1, -1)]
     return Night(

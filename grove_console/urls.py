@@ -3,14 +3,15 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from advancement.views import badges, errors, probes
+from advancement.views import badges, errors, probes, sign_in
 
 urlpatterns = [
     path("", include("advancement.urls")),
     path("healthz", probes.healthz, name="healthz"),
     path("readyz", probes.readyz, name="readyz"),
-    path("badge/<uuid:sprout_id>.svg", badges.badge_svg, name="badge_svg"),
-    path("badge/<uuid:sprout_id>.json", badges.badge_json, name="badge_json"),
+    path("badge/<str:sprout_id>.svg", badges.badge_svg, name="badge_svg"),
+    path("badge/<str:sprout_id>.json", badges.badge_json, name="badge_json"),
+    path("admin/login/", sign_in.sign_in, name="sign_in"),
     path("admin/", admin.site.urls),
 ]
 

@@ -28,6 +28,17 @@ def test_after_the_demo_it_names_the_operator_who_can_sign_in(operator: User, cl
     assert client.login(username=OPERATOR, password=PASSWORD)
 
 
+@pytest.mark.parametrize("wanted", ["", "/runs/"])
+def test_signing_in_leads_to_where_somebody_wanted_to_go_else_to_the_dashboard(
+    wanted: str, operator: User, client: Client
+) -> None:
+    address = f"/admin/login/?next={wanted}" if wanted else "/admin/login/"
+    page = client.get(address)
+    typed = {"username": OPERATOR, "password": PASSWORD, "next": page.context["next"]}
+    assert client.post(address, typed)["Location"] == (wanted or "/")
+    assert client.get("/admin/login/")["Location"] == "/"
+
+
 def test_once_the_password_was_changed_it_no_longer_names_it(operator: User) -> None:
     operator.set_password("another one of theirs")
     operator.save()

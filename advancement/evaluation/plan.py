@@ -72,7 +72,7 @@ def make_plan(run: Run, token: int, *, using: str = "default") -> None:
         _store_left_out(cursor, run, as_of, using)
         counts = _count_outcomes(cursor)
         _drop_outcomes(cursor)
-        publish_plan(run, token, as_of, _figures(moves, counts, rules), using)
+        publish_plan(run, token, as_of, _figures(run, moves, counts, rules), using)
 
 
 def prepare_planning(cursor: CursorWrapper, using: str, *, outermost: bool) -> None:
@@ -144,7 +144,7 @@ def _count_outcomes(cursor: CursorWrapper) -> dict[int, int]:
     return dict(cursor.fetchall())
 
 
-def _figures(moves: int, counts: dict[int, int], rules: RuleSet) -> dict[str, Any]:
+def _figures(run: Run, moves: int, counts: dict[int, int], rules: RuleSet) -> dict[str, Any]:
     return {
         "moves_planned": moves,
         "evaluated": sum(counts.values()),
@@ -154,7 +154,7 @@ def _figures(moves: int, counts: dict[int, int], rules: RuleSet) -> dict[str, An
         "invalid": counts.get(INVALID, 0),
         "blocked": counts.get(BLOCKED, 0),
         "invalid_rules": as_lines(rules.invalid_reasons),
-        "stopped_rules": as_lines(rules.stopped_reasons),
+        "stopped_rules": as_lines(rules.stopped_in(run.from_tiers, run.scope_model_id)),
     }
 
 

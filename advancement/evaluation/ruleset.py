@@ -1,5 +1,6 @@
 """The rules as a run finds them: those that judge, those that the gate stops, those that are invalid."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +21,14 @@ class RuleSet:
     stopped: list[RuleVersion]
     stopped_reasons: dict[str, str]
     invalid_reasons: dict[str, str]
+
+    def stopped_in(self, tiers: Collection[str], model: str) -> dict[str, str]:
+        """Return why rules of these tiers are stopped, of one lifecycle model or, for "", of all."""
+        return {
+            version.rule_id: self.stopped_reasons[version.rule_id]
+            for version in self.stopped
+            if version.from_tier in tiers and model in {"", version.lifecycle_model_id}
+        }
 
 
 def load_rule_set(

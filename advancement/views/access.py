@@ -8,9 +8,9 @@ from typing import Any, Final, Protocol
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, resolve_url
+from django.shortcuts import resolve_url
 from django.urls import Resolver404, resolve, reverse
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
@@ -89,8 +89,8 @@ def _to_its_page(request: HttpRequest) -> HttpResponse:
         except Resolver404:
             continue
         if "GET" in getattr(page.func, "rights", {}):
-            return redirect(page.view_name, *page.args, **page.kwargs)
-    return redirect("console:dashboard")
+            return HttpResponseRedirect(reverse(page.view_name, args=page.args, kwargs=page.kwargs))
+    return HttpResponseRedirect(reverse("console:dashboard"))
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -26,13 +26,13 @@ _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010f
 
 
 @require_safe
-def badge_svg(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
+def badge_svg(request: HttpRequest, sprout_id: str) -> HttpResponse:
     """Answer with the badge as a picture, its reason as the tooltip."""
     return _answer(request, sprout_id, _svg)
 
 
 @require_safe
-def badge_json(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
+def badge_json(request: HttpRequest, sprout_id: str) -> HttpResponse:
     """Answer with tier, label, emoji, advanced_at and reason; also where there is none, with JSON."""
     try:
         return _answer(request, sprout_id, _json)
@@ -58,13 +58,14 @@ def badge_snippet(request: HttpRequest, sprout_id: UUID) -> dict[str, str]:
     }
 
 
-def _answer(request: HttpRequest, sprout_id: UUID, made: Callable[[TierBadge], HttpResponse]) -> HttpResponse:
+def _answer(request: HttpRequest, sprout_id: str, made: Callable[[TierBadge], HttpResponse]) -> HttpResponse:
     if not settings.BADGES:
         raise Http404("Badges are switched off here.")
-    sprout = Sprout.objects.filter(pk=sprout_id).first()
+    key = _uuid(sprout_id)
+    sprout = Sprout.objects.filter(pk=key).first() if key else None
     if sprout is None:
         raise Http404(f"There is no sprout {sprout_id}.")
-    response = made(tier_badges([sprout])[sprout_id])
+    response = made(tier_badges([sprout])[sprout.pk])
     response["Cache-Control"] = f"public, max-age={_MAX_AGE}"
     # Other sites may read it as well as show it.
     response["Access-Control-Allow-Origin"] = "*"
@@ -72,6 +73,15 @@ def _answer(request: HttpRequest, sprout_id: UUID, made: Callable[[TierBadge], H
     etag = f'"{sha256(response.content).hexdigest()[:32]}"'
     response["ETag"] = etag
     return get_conditional_response(request, etag=etag, response=response) or response
+
+
+def _uuid(text: str) -> UUID | None:
+    """Return the id that an address names, in large or small letters; None where it can be none."""
+    try:
+        found = UUID(text)
+    except ValueError:
+        return None
+    return found if str(found) == text.lower() else None
 
 
 def _json(badge: TierBadge) -> HttpResponse:

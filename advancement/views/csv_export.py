@@ -1,6 +1,7 @@
 """Lists as CSV, streamed; cells that a spreadsheet would take for a formula are defused."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -10,8 +11,8 @@ from django.http import StreamingHttpResponse
 
 Row = TypeVar("Row", bound=Model)
 
-# What spreadsheets take for the start of a formula.
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+# What spreadsheets take for the start of a formula, some of them after blanks or in full width.
+_FORMULA: Final = re.compile(r"[\t\r\n]|[\s\u200b\u2060\ufeff]*[=+\-@＝＋－＠]")
 
 
 class _Echo:
@@ -51,6 +52,6 @@ def defused(value: Any) -> Any:
     """Return a cell that is shown as it is: text that looks like a formula gets an apostrophe before it."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+    if isinstance(value, str) and _FORMULA.match(value):
         return f"'{value}"
     return value

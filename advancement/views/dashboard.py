@@ -24,6 +24,7 @@ from advancement.history import (
     mark_expected,
     nights,
     rolled_back_by_day,
+    unmark_expected,
 )
 from advancement.ladders import current_models
 from advancement.ledger.record import last_check
@@ -118,7 +119,7 @@ def _most_telling_first(judged: tuple[AdvancementRule, Night]) -> tuple[bool, in
 
 @allows(POST=Right.START_RUNS)
 def expect(request: HttpRequest) -> HttpResponse:
-    """Put on record that a rule's night is in order, however unusual."""
+    """Put on record that a rule's night is in order, however unusual, or take that back."""
     found = AdvancementRule.objects.select_related("active_version")
     rule = found.filter(pk=request.POST.get("rule", "")).first()
     try:
@@ -128,8 +129,13 @@ def expect(request: HttpRequest) -> HttpResponse:
     today = database_now().astimezone(UTC).date()
     if rule is None or day is None or not today - timedelta(days=SHOWN_DAYS) <= day <= today:
         raise Http404("There is no such night of a rule.")
-    mark_expected(rule.pk, day, by=request.user.get_username())
-    messages.success(request, f"What {_title(rule)} did on {day:%-d %b} is marked as expected.")
+    if "back" in request.POST:
+        unmark_expected(rule.pk, day)
+        said = "is not marked as expected any more"
+    else:
+        mark_expected(rule.pk, day, by=request.user.get_username())
+        said = "is marked as expected"
+    messages.success(request, f"What {_title(rule)} did on {day:%-d %b} {said}.")
     return redirect("console:dashboard")
 
 

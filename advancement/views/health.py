@@ -39,12 +39,12 @@ _MESSAGES: Final = 10
 
 @dataclass(frozen=True)
 class Part:
-    """A part that works by itself: what is wrong with it, if that is known, and what is usual."""
+    """A part that works by itself: what is wrong with it, what is usual, and why neither can be said."""
 
     name: str
     fault: str | None
     usual: str
-    known: bool = True
+    unknown: str = ""
 
 
 @allows(GET=Right.VIEW_RUNS)
@@ -128,11 +128,21 @@ def _parts(
         f"triggers missing: {', '.join(missing)}; run manage.py migrate" if missing else None,
         f"All {count_triggers(connection)} triggers are in place: no event can be changed or deleted.",
     )
-    yield Part("Ledger", ledger_fault(checked), _usual_ledger(checked), known=checked is not None)
+    yield Part(
+        "Ledger", ledger_fault(checked), _usual_ledger(checked), unknown="" if checked else "Not checked"
+    )
     yield Part(
         "Imports and refreshes", asked_for_fault(), "Nothing that somebody asked for waits for a worker."
     )
-    yield Part("Notifications", outbox.fault, "Nothing is stuck in the outbox.")
+    told = bool(recipients())
+    yield Part(
+        "Notifications",
+        outbox.fault,
+        "Nothing is stuck in the outbox."
+        if told
+        else "Nobody is told: set NOTIFY_EMAILS or NOTIFY_WEBHOOK_URL.",
+        unknown="" if told else "Not configured",
+    )
     yield Part("Database", _database_fault(), "It answers, and its tables are as this version needs them.")
 
 

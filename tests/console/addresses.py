@@ -96,6 +96,7 @@ def acts(who: set[str], keys: Callable[[], list[Any]] = list, **data: Any) -> Me
 
 # What is not listed here of an address's methods is refused to everybody.
 CONSOLE: dict[str, Methods] = {
+    "sign_in": {"GET": Call(ANYBODY), "POST": Call(ANYBODY)},
     "healthz": {"GET": Call(ANYBODY)},
     "readyz": {"GET": Call(ANYBODY)},
     "badge_svg": {"GET": Call(ANYBODY, _sprout)},

@@ -149,6 +149,19 @@ def test_whoever_reads_json_is_answered_in_json_where_there_is_no_sprout(client:
     assert answer["Access-Control-Allow-Origin"] == "*"
 
 
+@pytest.mark.parametrize("id", ["no-sprout", "{}", "12"])
+def test_whatever_stands_for_an_id_json_is_answered_in_json(id: str, client: Client) -> None:
+    answer = client.get(f"/badge/{id.format(uuid4())}x.json")
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/json")
+
+
+def test_an_id_in_large_letters_is_the_same_id(client: Client) -> None:
+    sprout = make_sprout()
+    for ending in ("json", "svg"):
+        small, large = (client.get(f"/badge/{id}.{ending}") for id in (sprout.pk, str(sprout.pk).upper()))
+        assert (large.status_code, large.content) == (200, small.content)
+
+
 def test_after_an_undo_the_badge_names_the_time_that_the_sprout_page_names() -> None:
     sprout, run = _advanced()
     _roll_back(undoes=_roll_back(run=run.pk).pk)

@@ -134,6 +134,20 @@ def test_a_spike_leads_straight_to_its_rollback_until_it_is_marked_as_expected()
     assert DailyCount.objects.get(rule_id="steady").expected_by == "operator"
 
 
+def test_what_was_marked_as_expected_by_mistake_is_taken_back_and_warned_of_again() -> None:
+    add_rule(slug="steady", title="Steady use")
+    _usually(3, 60)
+    finished_run()
+    client = operator()
+    asked = {"rule": "steady", "day": _today().isoformat()}
+    client.post(reverse("console:expect"), asked)
+    assert "Expected by operator Not expected" in words(_dashboard(client))
+    assert "Not expected" not in words(_dashboard(viewer()))
+    said = client.post(reverse("console:expect"), asked | {"back": "1"}, follow=True)
+    assert "is not marked as expected any more" in words(said)
+    assert "Steady use moved 60 sprouts" in words(said)
+
+
 def test_a_spike_of_a_rule_that_is_off_by_now_is_warned_of_all_the_same() -> None:
     add_rule(slug="steady", title="Steady use")
     _usually(3, 60)

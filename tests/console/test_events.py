@@ -244,7 +244,9 @@ def test_the_export_holds_what_the_filter_found_and_defuses_formulas() -> None:
     assert ",=1+1" not in lines
 
 
-@pytest.mark.parametrize("text", ["=A1", "+1", "-1", "@x", "\tx", "\rx"])
+@pytest.mark.parametrize(
+    "text", ["=A1", "+1", "-1", "@x", "\tx", "\rx", " =1", " \t+1", "\u00a0-1", "＝A1", "＠x", " ＋1", "－1"]
+)
 def test_what_a_spreadsheet_takes_for_a_formula_gets_an_apostrophe(text: str) -> None:
     assert defused(text) == f"'{text}"
     assert defused(f"a{text}") == f"a{text}"

@@ -15,12 +15,14 @@ from django_q.conf import Conf
 from django_q.models import Task
 from django_q.signing import SignedPackage
 from django_q.status import Status
+from pytest_django import Settings
 
 from advancement.ledger import record
 from advancement.ledger.record import check_and_record, last_check, ledger_fault
 from advancement.ledger.verify import verify_ledger
 from advancement.models import OutboxMessage, Seal
 from tests.console.people import operator, viewer
+from tests.console.runs_cast import words
 from tests.factories import add_rule, finished_run, make_sprout, refreshed
 from tests.notifications.conftest import make_message
 
@@ -203,3 +205,10 @@ def test_the_schedules_are_only_to_look_at_and_say_where_the_time_is_set() -> No
             302,
             403,
         }
+
+
+def test_nobody_to_be_told_is_not_called_well(settings: Settings) -> None:
+    client = viewer()
+    assert "Notifications Not configured Nobody is told: set NOTIFY_EMAILS" in words(_health(client))
+    settings.NOTIFY_EMAILS = ["anna@example.org"]
+    assert "Notifications Well Nothing is stuck in the outbox." in words(_health(client))

@@ -72,3 +72,10 @@ def test_what_was_sent_is_not_sent_again() -> None:
     page = operator().post(reverse("console:resend_one", args=[message.pk]), follow=True)
     assert "stays as it is" in page.text
     assert OutboxMessage.objects.get().status == "sent"
+
+
+def test_the_filter_offers_what_can_be_listed() -> None:
+    make_message()
+    page = operator().get(reverse("console:notifications")).text
+    assert 'value="held"' in page
+    assert 'value="test"' not in page

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db import models, transaction
 from django.http import HttpResponse
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.urls import URLPattern, URLResolver, get_resolver, resolve, reverse
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
 from django_q.tasks import async_task
 from pytest_django import Settings
@@ -235,11 +235,24 @@ def test_a_method_that_an_address_does_not_take_is_refused_to_everybody(people: 
     taken = {}
     for name, methods in _pages():
         address = reverse(name, args=next(iter(methods.values())).keys())
-        for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - methods.keys():
+        for method in {"POST", "PUT", "PATCH", "DELETE"} - methods.keys():
             codes = {client.generic(method, address).status_code for client in people.values()}
             if codes != {405}:
                 taken[f"{method} {name}"] = codes
     assert taken == {}
+
+
+def test_whoever_opens_the_address_of_a_form_is_led_to_the_page_that_it_stands_on(
+    people: dict[str, Client],
+) -> None:
+    pages = dict(_pages())
+    for name, methods in pages.items():
+        if "GET" in methods:
+            continue
+        address = reverse(name, args=next(iter(methods.values())).keys())
+        (above,) = {client.get(address).headers["Location"] for client in people.values()}
+        assert address.startswith(above)
+        assert "GET" in pages[resolve(above).view_name], name
 
 
 def test_who_is_not_signed_in_is_led_there_and_back(people: dict[str, Client]) -> None:

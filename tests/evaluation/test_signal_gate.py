@@ -194,3 +194,13 @@ def test_signals_of_a_few_sprouts_that_were_imported_since_do_not_make_the_other
     latest.periods = []
     latest.save()
     assert "49 hours ago" in stopped(planned_run())["a-rule"]
+
+
+def test_a_run_names_the_stopped_rules_of_the_tiers_that_it_looks_at() -> None:
+    add_rules(
+        make_rule("citations >= 3", slug="here"),
+        make_rule("citations >= 3", slug="elsewhere", from_tier="sapling", to_tier="tree"),
+    )
+    make_sprout(signals={"citations": 3})
+    SignalRefresh.objects.all().delete()
+    assert list(stopped(planned_run(from_tiers=("sprout",)))) == ["here"]
