@@ -14,12 +14,6 @@ def number(value: float | None) -> str:
 
 
 @register.filter
-def rounded(value: float | None) -> str:
-    """Return a number with at most four decimals, which is as exact as scores are; see `number`."""
-    return number(None if value is None else round(value, 4))
-
-
-@register.filter
 def signed(change: int) -> str:
     """Return a change with its sign, as in `+204`, `−204` or `±0`."""
     return f"{'+' if change > 0 else '−' if change < 0 else '±'}{format_number(abs(change))}"

@@ -627,3 +627,9 @@ def test_an_empty_plan_says_whether_signals_or_rules_are_missing() -> None:
     assert "No rule that is on" not in page
     assert "1 of the 2 candidates has no signals yet." in page
     assert "1 of the 2 candidates meets no rule." in page
+
+
+def test_the_filter_of_the_moves_comes_back_to_them(run: Run) -> None:
+    page = operator().get(at("plan", run.pk)).text
+    assert f'action="/runs/{run.pk}/plan/#moves"' in page
+    assert 'id="moves"' in page

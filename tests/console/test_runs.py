@@ -658,6 +658,16 @@ def test_a_scheduled_run_shows_its_date_and_whom_it_replaced() -> None:
     assert f"Replaced by Run {newer.pk}, whose plan is newer." in page
 
 
+def test_a_run_leads_to_its_events_once_it_made_some_wherever_it_stands(grove: None) -> None:
+    client, link = viewer(), f"{at('events')}?run="
+    dry = planned_run()
+    assert link not in client.get(at("run", dry.pk)).text
+    run = finished_run()
+    assert client.get(at("run", run.pk)).text.count(link) == 1
+    Run.objects.filter(pk=run.pk).update(status="cancelled", decided_by="grace")
+    assert client.get(at("run", run.pk)).text.count(link) == 1
+
+
 def test_a_run_goes_by_one_name_in_every_place_and_leads_to_its_events(grove: None) -> None:
     advancement = finished_run()
     back = taken_back(run=advancement.pk)
