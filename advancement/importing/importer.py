@@ -53,6 +53,11 @@ class Importer(abc.ABC):
         csv.writer(text, lineterminator="\n").writerows([cls.example.keys(), cls.example.values()])
         return text.getvalue()
 
+    @classmethod
+    def fields_in_words(cls) -> list[tuple[str, tuple[str, ...]]]:
+        """Return the groups of fields that a row may have, each with the words that lead to it."""
+        return [("", cls.required), *([(", and if you like", cls.optional)] if cls.optional else [])]
+
     @abc.abstractmethod
     def parse(self, fields: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the values of the staging columns; raise BadRow with the reason and what to do."""

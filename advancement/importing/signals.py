@@ -57,6 +57,16 @@ class SignalImporter(Importer):
         super().__init__(using, now)
         self._time = values.TimeParser(now)
 
+    @classmethod
+    def fields_in_words(cls) -> list[tuple[str, tuple[str, ...]]]:
+        """Return the groups of fields: a sprout goes by one of two names, and one signal has to be there."""
+        return [
+            ("", cls.required),
+            (", one of", _SPROUT),
+            (", one or more of", tuple(_UNITS)),
+            (", and if you like", _OTHERS),
+        ]
+
     def check_columns(self, names: Sequence[str]) -> None:
         """Besides the usual, require one column that names the sprout and one signal at least."""
         super().check_columns(names)

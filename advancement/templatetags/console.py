@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django import template
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import Truncator
 
 from advancement.models import Tier
 from advancement.templatetags import badges, numbers, rule_words, times
@@ -60,9 +61,20 @@ def _tiers(context: template.Context) -> dict[tuple[str, str], Tier]:
     return tiers
 
 
+# Longer titles are cut where many stand below one another; what a tooltip shows is longer, and has an end.
+_LONGEST_TITLE: Final = 200
+_LONGEST_TOOLTIP: Final = 1_000
+
+
 @register.filter
 def path(title: str) -> SafeString:
-    """Return a sprout's title; of one that is a path, the file is loud and the folder quiet."""
+    """Return a sprout's title; of one that is a path, the file is loud and the folder quiet.
+
+    A long one is cut, with the whole as its tooltip.
+    """
+    if len(title) > _LONGEST_TITLE:
+        whole, cut = (Truncator(title).chars(most) for most in (_LONGEST_TOOLTIP, _LONGEST_TITLE))
+        return format_html('<span class="path-file" title="{}">{}</span>', whole, breakable(cut))
     folder, slash, name = title.rpartition("/")
     if not slash or not name:
         return format_html('<span class="path-file">{}</span>', breakable(title))

@@ -1,6 +1,6 @@
 """Health: whether the parts that work by themselves do, and what a person may do about them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.html import format_html
 
+from advancement.criteria.signals import Period
 from advancement.database.clock import database_now
 from advancement.database.triggers import count_triggers, missing_triggers
 from advancement.diagnostics.clusters import clusters, heartbeats
@@ -94,14 +95,15 @@ def _page(request: HttpRequest, **more: object) -> HttpResponse:
     now, schedule, newest = database_now(), Schedule.objects.first(), Seal.objects.order_by("-number").first()
     outbox, checked = outbox_state(now), last_check()
     failed = OutboxMessage.objects.filter(status=OutboxStatus.FAILED).order_by("-id")
+    refreshes = list(SignalRefresh.objects.defer("totals").order_by("-id")[:_REFRESHES])
     context = {
         "title": "Health",
         "parts": list(_parts(schedule, outbox, checked, now)),
         "checked": checked,
         "schedule": schedule,
         "next_slot": next_slot(now),
-        "refreshes": SignalRefresh.objects.defer("totals").order_by("-id")[:_REFRESHES],
-        "refresh": SignalRefresh.objects.behind(),
+        "refreshes": refreshes,
+        "refresh": _behind(refreshes),
         "channels": recipients(),
         "outbox": outbox,
         "failed_messages": failed[:_MESSAGES] if outbox.failed else [],
@@ -115,6 +117,13 @@ def _page(request: HttpRequest, **more: object) -> HttpResponse:
         **more,
     }
     return render(request, "console/health.html", context)
+
+
+def _behind(refreshes: Sequence[SignalRefresh]) -> SignalRefresh | None:
+    """Return the refresh behind the signals: the newest, unless it left some of the periods as they were."""
+    if refreshes and len(refreshes[0].periods) == len(Period):
+        return refreshes[0]
+    return SignalRefresh.objects.behind()
 
 
 def _parts(

@@ -148,14 +148,22 @@ def _button(found: RuleImport) -> str:
     return f"Import {join_words(words, 'and')}"
 
 
+def _waiting(drafts: int, read: int) -> str:
+    if not drafts:
+        return ""
+    if read == 1:
+        return " It waits as a draft."
+    return f" {drafts:,} of them {'waits as a draft' if drafts == 1 else 'wait as drafts'}."
+
+
 def _report(request: HttpRequest, kept: RulesKept) -> None:
     figures = [
         f"{len(kept.added):,} new",
         f"{len(kept.changed):,} changed",
         f"{len(kept.unchanged):,} unchanged",
     ]
-    drafts = f" {len(kept.drafted):,} of them wait as drafts." if kept.drafted else ""
     read = len(kept.added) + len(kept.changed) + len(kept.unchanged)
+    drafts = _waiting(len(kept.drafted), read)
     said = f"{read:,} {'rule' if read == 1 else 'rules'} read: {', '.join(figures)}.{drafts}"
     messages.success(request, said)
     for warning in kept.warnings[:_SHOWN]:

@@ -63,7 +63,7 @@ def imports(request: HttpRequest) -> HttpResponse:
         "form": form,
         # Templates call classes, so the fields are taken out of them here.
         "kinds": [
-            (kind, importer.csv_allowed, importer.required, importer.optional)
+            (kind, importer.csv_allowed, importer.fields_in_words())
             for kind, importer in ((kind, IMPORTERS[kind]) for kind in UploadKind)
         ],
         "chosen": request.GET.get("kind") if request.GET.get("kind") in IMPORTERS else UploadKind.SPROUTS,

@@ -141,8 +141,8 @@ def test_what_was_marked_as_expected_by_mistake_is_taken_back_and_warned_of_agai
     client = operator()
     asked = {"rule": "steady", "day": _today().isoformat()}
     client.post(reverse("console:expect"), asked)
-    assert "Expected by operator Not expected" in words(_dashboard(client))
-    assert "Not expected" not in words(_dashboard(viewer()))
+    assert "Expected by operator Take back" in words(_dashboard(client))
+    assert "Take back" not in words(_dashboard(viewer()))
     said = client.post(reverse("console:expect"), asked | {"back": "1"}, follow=True)
     assert "is not marked as expected any more" in words(said)
     assert "Steady use moved 60 sprouts" in words(said)

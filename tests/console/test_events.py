@@ -254,3 +254,10 @@ def test_what_a_spreadsheet_takes_for_a_formula_gets_an_apostrophe(text: str) ->
 
 def test_who_may_only_look_cannot_export() -> None:
     assert viewer().get(reverse("console:export_events")).status_code == 403
+
+
+def test_who_decided_is_said_to_cover_overrides_and_rollbacks_and_the_runs_are_a_click_away() -> None:
+    page = viewer().get(reverse("console:events"), {"operator": "anna"}).text
+    assert "Decided by" in page
+    assert "the overrides and rollbacks that one person made, by the whole name" in page
+    assert f'{reverse("console:runs")}?who=anna"' in page

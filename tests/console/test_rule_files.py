@@ -328,3 +328,16 @@ def test_a_refused_text_stays_in_the_form_and_only_the_first_problems_are_shown(
     assert "There are 40 more problems." in words(answer)
     rules = [make_rule("views >= 1", slug=f"r{n}", to_tier="tre") for n in range(60)]
     assert "There are 40 more problems." in words(checked(signed_in("Operator", "o2"), *rules))
+
+
+@pytest.mark.parametrize(
+    ("slugs", "said"),
+    [
+        (["one"], "1 rule read: 1 new, 0 changed, 0 unchanged. It waits as a draft."),
+        (["one", "two"], "2 of them wait as drafts."),
+    ],
+)
+def test_one_draft_is_not_spoken_of_as_many(slugs: list[str], said: str) -> None:
+    client = operator()
+    assert imported(client, *(make_rule("views >= 1", slug=slug) for slug in slugs)).status_code == 302
+    assert said in words(client.get("/rules/"))

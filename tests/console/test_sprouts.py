@@ -248,3 +248,11 @@ def test_its_page_says_whether_usage_waits_to_become_signals() -> None:
     assert "Its usage events wait for the next" in _page(client, sprout).text
     refresh_signals()
     assert "wait for the next" not in _page(client, sprout).text
+
+
+def test_a_title_as_long_as_a_document_is_cut_in_lists_and_whole_enough_in_the_tooltip() -> None:
+    make_sprout(title="notes/" + "x" * 9_000)
+    page = viewer().get(reverse("console:sprouts")).text
+    assert 'title="notes/xxx' in page
+    assert "x…" in page
+    assert page.count("x" * 100) < 20

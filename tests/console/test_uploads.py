@@ -19,6 +19,8 @@ from advancement.leases import Held
 from advancement.models import LifecycleModel, Sprout, Upload, UploadPart, UsageEvent
 from tests.console.markup import markup
 from tests.console.people import operator, viewer
+from tests.console.runs_cast import words
+from tests.factories import make_sprout
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -93,7 +95,7 @@ def test_the_good_rows_are_imported_and_the_bad_ones_handed_back_with_their_reas
     client = operator()
     _send(client, gzip.compress((GOOD + BAD.splitlines()[1] + "\n").encode()), name="s.csv.gz")
     uploads.work_on_uploads()
-    assert "Import the 1 good row" in _page(client)
+    assert "Import the one good row" in _page(client)
     assert not Sprout.objects.exists()
     _post_skipping(client)
     uploads.work_on_uploads()
@@ -315,3 +317,26 @@ def test_imported_events_are_not_signals_before_the_next_refresh_which_is_offere
     page = _page(client)
     assert "count these events already" in page
     assert "Refresh signals</button>" not in page
+
+
+def test_the_help_of_signals_says_which_columns_have_to_be_there() -> None:
+    said = words(operator().get(reverse("console:imports")))
+    assert "period, one of sprout_id, document_id, one or more of retrieval_count, reference_count" in said
+
+
+def test_after_an_import_of_sprouts_a_link_leads_to_them() -> None:
+    client = operator()
+    _send(client, GOOD)
+    uploads.work_on_uploads()
+    assert "To the sprouts" not in _page(client)
+    _post(client, "confirm_upload")
+    uploads.work_on_uploads()
+    assert f'href="{reverse("console:sprouts")}">To the sprouts' in _page(client)
+
+
+def test_what_good_rows_asked_for_and_did_not_get_stands_beside_the_figures() -> None:
+    make_sprout(id=ID, tier="sapling")
+    client = operator()
+    _send(client, GOOD)
+    uploads.work_on_uploads()
+    assert "Tier differs, left as it is: 1 row." in _page(client)
