@@ -201,6 +201,7 @@ EXCUSED = {
     "readyz": "JSON for a supervisor",
     "badge_svg": "a picture",
     "badge_json": "JSON",
+    "sign_in": "the page at the address of admin:login",
     "admin:logout": "takes POST alone; test_shell signs out",
     "admin:jsi18n": "a script",
     "admin:autocomplete": "JSON",

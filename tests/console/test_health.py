@@ -48,7 +48,7 @@ def test_it_asks_for_each_thing_once(django_assert_max_num_queries: Callable[[in
         make_message(key=f"run-{number}-failed", status="failed", failed_at=NOW, attempts=12)
         refreshed()
     client = operator()
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(26):
         _health(client)
 
 
