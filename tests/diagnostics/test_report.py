@@ -65,7 +65,7 @@ def test_the_page_is_for_operators_and_asks_as_much_of_many_runs_as_of_one(
     client = operator()
     address = reverse("console:diagnostics")
     # It looks at everything once.
-    with django_assert_max_num_queries(27):
+    with django_assert_max_num_queries(29):
         page = client.get(address)
     assert "Diagnostics" in page.text
     assert editor().get(address).status_code == 403
