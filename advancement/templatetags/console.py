@@ -1,7 +1,7 @@
 """All that most templates need: tiers, titles, rules by name, and the tags of the other modules with them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -34,12 +34,14 @@ def tier(context: template.Context, model: str, slug: str) -> SafeString:
 @register.simple_tag(takes_context=True)
 def tier_move(context: template.Context, model: str, from_tier: str, to_tier: str) -> SafeString:
     """Return a move from a tier to another."""
-    return format_html(
-        '<span class="tier-move">{}{}<span class="visually-hidden">to</span>{}</span>',
-        tier(context, model, from_tier),
-        icon("arrow"),
-        tier(context, model, to_tier),
-    )
+    return format_html('<span class="tier-move">{}</span>', tier_steps(context, model, [from_tier, to_tier]))
+
+
+def tier_steps(context: template.Context, model: str, tiers: Sequence[str]) -> SafeString:
+    """Return tiers with arrows between them; where a line ends, the arrow goes on with what it leads to."""
+    step = '<span class="tier-step">{}<span class="visually-hidden">to</span>{}</span>'
+    others = ((icon("arrow"), tier(context, model, slug)) for slug in tiers[1:])
+    return format_html("{}{}", tier(context, model, tiers[0]), format_html_join("", step, others))
 
 
 @register.simple_tag(takes_context=True)

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from django import template
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from advancement.criteria.wording import format_number
 from advancement.models import AdvancementRule
-from advancement.templatetags.badges import icon
-from advancement.templatetags.console import tier
+from advancement.templatetags.console import tier_steps
 
 register = template.Library()
 
@@ -46,7 +45,5 @@ def adding_up(buckets: Sequence[Bucket], more: int = 0) -> str:
 @register.simple_tag(takes_context=True)
 def tier_path(context: template.Context, model: str, tiers: Sequence[str]) -> SafeString:
     """Return the way from a tier to another, with those in between."""
-    step = format_html('{}<span class="visually-hidden">to</span>', icon("arrow"))
-    parts = format_html_join(step, "{}", ((tier(context, model, slug),) for slug in tiers))
     css = "tier-move tier-path" if len(tiers) > 2 else "tier-move"
-    return format_html('<span class="{}">{}</span>', css, parts)
+    return format_html('<span class="{}">{}</span>', css, tier_steps(context, model, tiers))
