@@ -85,12 +85,12 @@ def release_holds_of_run(
 
 
 def release_hold(hold: Hold, *, by: str, reason: str = "", using: str = "default") -> None:
-    """End a hold now; raise AdvancementError when it was released before."""
+    """End a hold now; raise AdvancementError when it was released before, or ended by itself."""
     with transaction.atomic(using=using):
         _lock([hold.sprout_id], using)
-        mine = Hold.objects.using(using).filter(pk=hold.pk, released_at__isnull=True)
+        mine = Hold.objects.using(using).in_force(database_now(using)).filter(pk=hold.pk)
         if _release(mine, by=by, reason=reason, using=using) != 1:
-            raise AdvancementError("This hold was already released.")
+            raise AdvancementError("This hold was already released, or has come to its end.")
 
 
 def _release(holds: "QuerySet[Hold]", *, by: str, reason: str, using: str) -> int:

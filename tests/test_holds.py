@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from advancement.criteria.errors import AdvancementError
+from advancement.database.clock import database_now
 from advancement.holds import release_hold, release_holds, set_hold, set_holds
 from advancement.models import Hold, LeftOut, Sprout
 from tests.factories import CREATED, add_rule, finished_run, make_sprout
@@ -91,6 +92,16 @@ def test_a_released_hold_is_not_released_again() -> None:
     release_hold(hold, by="olga")
     with pytest.raises(AdvancementError, match="This hold was already released"):
         release_hold(hold, by="olga")
+
+
+def test_a_hold_that_came_to_its_end_by_itself_is_not_released() -> None:
+    sprout = make_sprout()
+    hold = set_hold(sprout.pk, reason="Wait.", by="olga", until=database_now() + timedelta(hours=1))
+    Hold.objects.update(until=database_now() - timedelta(hours=1))
+    before = revision(sprout)
+    with pytest.raises(AdvancementError, match="has come to its end"):
+        release_hold(hold, by="olga")
+    assert revision(sprout) == before
 
 
 def test_the_number_of_queries_does_not_depend_on_the_number_of_sprouts() -> None:

@@ -36,7 +36,8 @@ def test_signing_in_leads_to_where_somebody_wanted_to_go_else_to_the_dashboard(
     page = client.get(address)
     typed = {"username": OPERATOR, "password": PASSWORD, "next": page.context["next"]}
     assert client.post(address, typed)["Location"] == (wanted or "/")
-    assert client.get("/admin/login/")["Location"] == "/"
+    assert client.get(address)["Location"] == (wanted or "/")
+    assert client.get("/admin/login/?next=//elsewhere.example/")["Location"] == "/"
 
 
 def test_once_the_password_was_changed_it_no_longer_names_it(operator: User) -> None:

@@ -101,8 +101,8 @@ def moves_with(definitions: Sequence[RuleDefinition], *, using: str = "default")
     ]
     live = [version for version in rules.live if version.rule_id not in named]
     scope = Q(pk__in=[])
-    for rule in proposed:
-        scope |= Q(lifecycle_model=rule.lifecycle_model_id, tier=rule.from_tier)
+    for model, tier in {(rule.lifecycle_model_id, rule.from_tier) for rule in proposed}:
+        scope |= Q(lifecycle_model=model, tier=tier)
     wins = dict(
         with_signals(Sprout.objects.using(using).filter(scope))
         .exclude(on_hold(as_of) | WITHOUT_SIGNALS)

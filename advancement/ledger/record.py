@@ -64,7 +64,7 @@ def _record(found: Verification, looked_at: datetime, by: str, forget: bool, usi
     records = LedgerCheck.objects.using(using)
     former = records.select_for_update().first()
     fault, seal = found.kept_fault, found.kept.seal if found.kept_fault and found.kept else None
-    if former and not fault and not forget and not _cleared(former, found.kept):
+    if former and not forget and not _clears(found, former):
         fault, seal = former.kept_fault, former.kept_seal
     newer: dict[str, Any] = {"kept_fault": fault, "kept_seal": seal}
     if former is None or former.checked_at <= looked_at:
@@ -76,9 +76,14 @@ def _record(found: Verification, looked_at: datetime, by: str, forget: bool, usi
     records.update_or_create(pk=_ONLY, defaults=newer)
 
 
-def _cleared(former: LedgerCheck, kept: Head | None) -> bool:
-    """Whether a head that is in the chain clears what was refuted: it proves all seals up to its own."""
-    return kept is not None and kept.seal >= (former.kept_seal or 0)
+def _clears(found: Verification, former: LedgerCheck) -> bool:
+    """Whether a check says more about the chain than the head that was refuted before.
+
+    One that is in the chain proves all seals up to its own; one that is not tells as much as it is late.
+    """
+    if not former.kept_fault:
+        return True
+    return found.kept is not None and found.kept.seal >= (former.kept_seal or 0)
 
 
 def _as_json(check: Check) -> dict[str, Any]:

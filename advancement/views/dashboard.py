@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from django.conf import settings
@@ -72,7 +73,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     judged = list(zip(at_work, nights([rule.pk for rule in at_work], counts, day), strict=True))
     judged.sort(key=_most_telling_first)
     back = taken_back_of(judged[:_NIGHTS], day)
-    odd = [(rule, night) for rule, night in judged if is_odd(rule, night)]
+    # Those that were taken back make room for others.
+    unseen = iter([(rule, night) for rule, night in judged if is_odd(rule, night)])
+    odd = list(islice(still_odd(unseen), _SHOWN))
     ladders = _ladders(now)
     shown = (
         _LADDERS if len(ladders) <= _LADDERS else max(sum(total > 0 for *_, total in ladders[:_LADDERS]), 1)
@@ -96,8 +99,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         ],
         "more_nights": len(judged[_NIGHTS:]),
         "more_moved": sum(night.count for _, night in judged[_NIGHTS:]),
-        "odd": list(still_odd(odd[:_SHOWN])),
-        "more_odd": len(odd[_SHOWN:]),
+        "odd": odd,
+        "more_odd": len(list(unseen)),
         "chart": _chart(counts, day, console.rule_titles),
         "console": console,
         "ladders": ladders[:shown],

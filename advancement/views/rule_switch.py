@@ -82,8 +82,13 @@ def unarchive(request: HttpRequest, slug: str) -> HttpResponse:
     rule = _rule(slug)
     version = rule.active_version or rule.draft_version
     if version is None or not rule.archived_at:
-        messages.info(request, f"The rule {quoted(slug)} is not archived.")
-        return redirect("console:rules")
+        said = (
+            "was never active and has no draft: restore one of its versions"
+            if rule.archived_at
+            else "is not archived"
+        )
+        messages.info(request, f"The rule {quoted(slug)} {said}.")
+        return redirect("console:rule", slug) if rule.archived_at else redirect("console:rules")
     if request.method == "POST":
         try:
             unarchive_rule(slug, by=request.user.get_username())

@@ -48,9 +48,16 @@ def override(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
 
 
 def _undone(sprout_id: UUID, form: OverrideForm) -> int | None:
-    """Return the run of the override that the form takes back, while that is what stands."""
-    last = last_standing(sprout_id) if form.cleaned_data["undoes"] else None
-    return last.run_id if last and last.pk == form.cleaned_data["undoes"] and last.rule_id is None else None
+    """Return the run of the override that the form takes back, if it takes one back.
+
+    Raise AdvancementError when that is not what stands any more.
+    """
+    if not (undoes := form.cleaned_data["undoes"]):
+        return None
+    last = last_standing(sprout_id)
+    if last is None or last.pk != undoes or last.rule_id is not None:
+        raise AdvancementError("The override does not stand any more; look again, then decide.")
+    return last.run_id
 
 
 def _demotion(sprout: Sprout, tier: str) -> Demotion | None:

@@ -13,10 +13,12 @@ from advancement.aggregation import refresh_signals
 from advancement.database.clock import database_now
 from advancement.ladders import archive_model
 from advancement.models import DailyCount, Run
+from advancement.rollback.scope import Counted
 from advancement.rulebook.drafts import activate_draft, save_draft
 from advancement.rulebook.switching import archive_rule, disable_rule
 from advancement.runs.decisions import apply_plan
 from advancement.runs.schedule import work_off
+from advancement.views import odd_nights
 from tests.aggregation.conftest import make_event
 from tests.console.markup import markup
 from tests.console.people import approver, operator, viewer
@@ -157,6 +159,26 @@ def test_a_spike_of_a_rule_that_is_off_by_now_is_warned_of_all_the_same() -> Non
     assert "Steady use moved 60 sprouts" in page
     assert "The rule is off by now. Version 1, by" in page
     assert "Review rollback of 60" in page
+
+
+def test_spikes_that_were_taken_back_make_room_for_those_that_stand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(4):
+        add_rule(slug=f"rule-{number}", title=f"Rule {number}")
+        _usually(3, 90 - number, f"rule-{number}")
+    gone = Counted(standing=0, more=False, taken_back=90, whole=True)
+    counted = odd_nights.count_standing
+
+    def count(events: Any, most: int) -> Counted:
+        """Return the biggest three as taken back."""
+        return gone if events.count() > 87 else counted(events, most)
+
+    monkeypatch.setattr(odd_nights, "count_standing", count)
+    monkeypatch.setattr("advancement.views.dashboard._SHOWN", 2)
+    context = _dashboard(operator()).context
+    assert [one.rule.pk for one in context["odd"]] == ["rule-3"]
+    assert context["more_odd"] == 0
 
 
 def test_who_may_only_look_is_not_offered_what_acts() -> None:

@@ -87,7 +87,7 @@ def test_a_head_that_was_refuted_stays_so_until_one_as_late_is_in_the_chain() ->
         make_sprout(signals={"citations": 5})
         finished_run()
     first, second = Seal.objects.order_by("number")
-    for head in (f"2:{'0' * 64}", f"0:{'0' * 64}", str(first), ""):
+    for head in (f"2:{'0' * 64}", f"0:{'0' * 64}", f"1:{'0' * 64}", str(first), ""):
         with contextlib.suppress(CommandError):
             call_command("verify_ledger", *(["--head", head] if head else []))
         assert "Seal 2 has another hash" in _health(client).text

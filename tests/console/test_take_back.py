@@ -97,15 +97,16 @@ def test_an_override_is_undone_by_the_override_that_leads_back() -> None:
     assert not [finding for check in verify_ledger().checks for finding in check.findings]
 
 
-def test_a_form_that_undoes_an_override_which_does_not_stand_any_more_ends_no_hold() -> None:
+def test_a_form_that_undoes_an_override_which_does_not_stand_any_more_changes_nothing() -> None:
     sprout = make_sprout()
     override_tier(sprout.pk, "tree", reason="So be it", by="anna", trigger=RunTrigger.CONSOLE)
     event = AdvancementEvent.objects.get()
     override_tier(sprout.pk, "grove", reason="Further", by="anna", trigger=RunTrigger.CONSOLE, hold=False)
     asked = {"tier": "sapling", "reason": "Back", "days": "none", "undoes": event.pk}
     asked["confirmed"] = f"{Sprout.objects.get().revision}>sapling"
-    operator().post(reverse("console:override_sprout", args=[sprout.pk]), asked)
-    assert Sprout.objects.get().tier == "sapling"
+    page = operator().post(reverse("console:override_sprout", args=[sprout.pk]), asked)
+    assert "The override does not stand any more; look again, then decide." in page.text
+    assert Sprout.objects.get().tier == "grove"
     assert Hold.objects.in_force(database_now()).count() == 1
 
 

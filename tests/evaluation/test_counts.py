@@ -425,3 +425,13 @@ def test_the_grove_is_read_in_one_snapshot_and_left_unlocked() -> None:
     make_sprout(signals={"views": 1})
     count_rules()
     assert figures() == (2, 2, {})
+
+
+@pytest.mark.django_db
+def test_a_file_of_very_many_rules_is_counted() -> None:
+    make_sprout(signals={"views": 1})
+    rules = [
+        make_rule(f"views >= {number}", slug=f"rule-{number}", priority=number) for number in range(1, 1501)
+    ]
+    moves = moves_with(rules)
+    assert (len(moves), moves["rule-1"].count, moves["rule-2"].count) == (1500, 1, 0)
