@@ -189,9 +189,10 @@ def archive_model(slug: str) -> bool:
     return bool(in_use.update(archived_at=timezone.now()))
 
 
-def take_up_model(slug: str) -> None:
-    """Let new sprouts and new rules into a model again."""
-    LifecycleModel.objects.filter(pk=slug).update(archived_at=None)
+def take_up_model(slug: str) -> bool:
+    """Let new sprouts and new rules into a model again; return False when it was not archived."""
+    archived = LifecycleModel.objects.filter(pk=slug, archived_at__isnull=False)
+    return bool(archived.update(archived_at=None))
 
 
 def _place(model: LifecycleModel, there: Mapping[str, Tier], rungs: Sequence[Rung], using: str) -> None:

@@ -110,7 +110,9 @@ def archive_lifecycle(request: HttpRequest, slug: str) -> HttpResponse:
 def take_up_lifecycle(request: HttpRequest, slug: str) -> HttpResponse:
     """Let new sprouts and new rules into an archived model again."""
     model = _model(slug)
-    take_up_model(slug)
+    if not take_up_model(slug):
+        messages.info(request, f"The lifecycle model {model.label} is in use already.")
+        return redirect("console:lifecycles")
     messages.success(request, f"The lifecycle model {model.label} takes new sprouts and rules again.")
     return redirect("console:lifecycles")
 
