@@ -16,6 +16,7 @@ from advancement.database.limits import limit_idling
 from advancement.database.locks import lock_signals
 from advancement.leases import hand_over
 from advancement.models.signals import SignalAggregation, SignalRefresh, SignalRequest
+from advancement.models.sprouts import UsageEvent
 
 # So many records are looked through for the previous refresh of each period before giving up on it.
 _HISTORY = 1000
@@ -111,13 +112,20 @@ class _Refresh:
         using = self.connection.alias
         return SignalRefresh.objects.using(using).create(
             kind=SignalRefresh.Kind.AGGREGATION,
-            periods=[period.value for period in self.periods],
+            periods=[] if not sprouts and self._all_imported() else [period.value for period in self.periods],
             as_of=self.as_of,
             full=self.previous is None,
             started_at=self.started_at,
             finished_at=database_now(using),
             sprouts=sprouts,
             totals=totals,
+        )
+
+    def _all_imported(self) -> bool:
+        """Whether there are signals, and no usage event to compute any from: they stay as old as they are."""
+        using = self.connection.alias
+        return (
+            not UsageEvent.objects.using(using).exists() and SignalAggregation.objects.using(using).exists()
         )
 
     def _enter(self, phase: int) -> None:

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from advancement.aggregation import refresh_signals
 from advancement.evaluation.explain import explain
 from advancement.evaluation.plan import make_plan
 from advancement.models import LeftOut, Run, SignalRefresh
 from advancement.models.runs import RunTrigger
 from advancement.runs.start import RunRequest, start_run
+from tests.aggregation.conftest import make_event
 from tests.criteria.cast import make_rule
-from tests.factories import add_rule, add_rules, make_sprout, planned_run, refreshed
+from tests.factories import CREATED, add_rule, add_rules, make_sprout, planned_run, refreshed
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +30,17 @@ def test_without_a_refresh_on_record_a_rule_on_signals_is_stopped() -> None:
     assert (run.moves_planned, run.blocked, run.evaluated) == (0, 1, 1)
     assert stopped(run)["a-rule"].startswith("No refresh of the all_time signals is on record")
     assert LeftOut.objects.get().reason == "It matches only rules that the signal gate stopped."
+
+
+def test_a_refresh_without_any_usage_does_not_make_imported_signals_newer() -> None:
+    add_rule("citations >= 3")
+    make_sprout(signals={"citations": 3})
+    SignalRefresh.objects.all().delete()
+    refreshed(hours_ago=49)
+    assert refresh_signals().periods == []
+    assert "49 hours ago" in stopped(planned_run())["a-rule"]
+    make_event(make_sprout(), CREATED)
+    assert len(refresh_signals().periods) == 3
 
 
 def test_signals_older_than_allowed_stop_the_rule() -> None:
