@@ -118,12 +118,14 @@ class HoldForm(ReasonForm):
 class OverrideForm(ReasonForm):
     """A tier set by hand, and whether automation leaves the sprout alone afterwards.
 
-    `undoes` is the event of the override that this one takes back, if it does.
+    `seen` is the tier in which the page showed the sprout, `undoes` the event of the override that this one
+    takes back, if it does.
     """
 
     tier = forms.CharField(max_length=100, error_messages={"required": "Choose the tier to move it to."})
     days = forms.ChoiceField(required=False, choices=[*HOLD_CHOICES, NO_HOLD])
     confirmed = forms.CharField(required=False, max_length=201)
+    seen = forms.CharField(required=False, max_length=100)
     undoes = forms.IntegerField(required=False, min_value=1, max_value=2**62)
 
     @property

@@ -1,10 +1,8 @@
 """The form of a lifecycle model: its label and its ladder of tiers, new or as it is."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -28,7 +26,7 @@ from advancement.models import LifecycleModel
 from advancement.rights import Right
 from advancement.rulebook.reading import active_versions
 from advancement.views.access import allows
-from advancement.views.lifecycles import TO_ADD, TO_CHANGE, Use, use_of
+from advancement.views.lifecycles import TO_ADD, TO_CHANGE, Use, require_all, use_of
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class Row:
 @allows(GET=Right.EDIT_LIFECYCLES, POST=Right.EDIT_LIFECYCLES)
 def new_lifecycle(request: HttpRequest) -> HttpResponse:
     """Show the form of a new model; POST takes a step in it, or saves it."""
-    _require(request, TO_ADD)
+    require_all(request, TO_ADD)
     if request.method != "POST":
         return _form(request, blank_ladder())
     return _answer(request, read_ladder(request.POST))
@@ -63,7 +61,7 @@ def new_lifecycle(request: HttpRequest) -> HttpResponse:
 @allows(GET=Right.EDIT_LIFECYCLES, POST=Right.EDIT_LIFECYCLES)
 def edit_lifecycle(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the form of a model; POST takes a step in it, or saves it."""
-    _require(request, TO_CHANGE)
+    require_all(request, TO_CHANGE)
     model = LifecycleModel.objects.prefetch_related("tiers").filter(pk=slug).first()
     if model is None:
         raise Http404(f"There is no lifecycle model {slug}.")
@@ -71,11 +69,6 @@ def edit_lifecycle(request: HttpRequest, slug: str) -> HttpResponse:
         return _form(request, ladder_of(model, list(model.tiers.all())), model)
     entry = read_ladder(request.POST)
     return _answer(request, replace(entry, slug=model.slug), model)
-
-
-def _require(request: HttpRequest, rights: Sequence[str]) -> None:
-    if not request.user.has_perms(rights):
-        raise PermissionDenied("You may not edit the tiers of lifecycle models.")
 
 
 def _answer(request: HttpRequest, entry: LadderEntry, model: LifecycleModel | None = None) -> HttpResponse:

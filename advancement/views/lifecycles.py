@@ -1,9 +1,11 @@
 """Lifecycle models: their tiers in order, who uses them, and what may not change."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -70,6 +72,7 @@ def lifecycles(request: HttpRequest) -> HttpResponse:
 @allows(POST=Right.EDIT_LIFECYCLES)
 def load_example(request: HttpRequest) -> HttpResponse:
     """Add one of the ladders to start from."""
+    require_all(request, TO_ADD)
     try:
         model = load_ladder(request.POST.get("example", ""))
     except AdvancementError as error:
@@ -115,6 +118,12 @@ def take_up_lifecycle(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect("console:lifecycles")
     messages.success(request, f"The lifecycle model {model.label} takes new sprouts and rules again.")
     return redirect("console:lifecycles")
+
+
+def require_all(request: HttpRequest, rights: Sequence[str]) -> None:
+    """Raise PermissionDenied unless whoever asks has all of these rights."""
+    if not request.user.has_perms(rights):
+        raise PermissionDenied("You may not edit the tiers of lifecycle models.")
 
 
 def _model(slug: str) -> LifecycleModel:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from django.db.models import Count, Exists, OuterRef
@@ -58,7 +59,8 @@ def taken_back_of(judged: Iterable[tuple[AdvancementRule, Night]], day: date) ->
         Exists(reversal), ~Exists(restoring), rule_id__in=counts, timestamp__gte=since, timestamp__lt=until
     )
     by_rule = back.order_by().values_list("rule_id").annotate(count=Count("pk"))
-    state = f"{day}-{sum(counts.values())}-{so_far[0]}-{so_far[1]}"
+    rules = sha256(" ".join(sorted(counts)).encode()).hexdigest()[:16]
+    state = f"{day}-{rules}-{sum(counts.values())}-{so_far[0]}-{so_far[1]}"
     return remembered_while("taken-back-of", state, lambda: {rule or "": count for rule, count in by_rule})
 
 

@@ -122,6 +122,7 @@ def _preview(
         "changing": len(changing),
         "moves": sum(each.count for each in moves.values()),
         "moving": bool(moves),
+        "most_moves": settings.ADVANCEMENT_MAX_MOVES,
         "button": _button(found),
         "groups": [
             (title, [(rule, None if rule.drafted else moves.get(rule.definition.slug)) for rule in rules])

@@ -35,7 +35,7 @@ def override(request: HttpRequest, sprout_id: UUID) -> HttpResponse:
                 reason=form.cleaned_data["reason"],
                 by=request.user.get_username(),
                 trigger=RunTrigger.CONSOLE,
-                seen_in=sprout.tier if sprout else "",
+                seen_in=form.cleaned_data["seen"] or (sprout.tier if sprout else ""),
                 undone=_undone(sprout_id, form),
                 **form.hold,
             )
@@ -57,6 +57,8 @@ def _undone(sprout_id: UUID, form: OverrideForm) -> int | None:
     last = last_standing(sprout_id)
     if last is None or last.pk != undoes or last.rule_id is not None:
         raise AdvancementError("The override does not stand any more; look again, then decide.")
+    if last.from_tier != form.cleaned_data["tier"]:
+        raise AdvancementError("The undoing of an override leads back to where it came from; look again.")
     return last.run_id
 
 

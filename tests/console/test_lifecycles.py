@@ -4,7 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.db import connection
+from django.test import Client
 from django.urls import reverse
 
 from advancement.criteria.errors import AdvancementError
@@ -348,3 +350,12 @@ def test_of_two_people_who_give_a_label_at_once_one_is_refused() -> None:
         said = list(pool.map(add, ["one", "two"]))
     assert sorted(text == "added" for text in said) == [False, True]
     assert LifecycleModel.objects.filter(label="Recipes").count() == 1
+
+
+def test_loading_an_example_takes_the_rights_that_adding_a_model_takes() -> None:
+    person = User.objects.create_user("bert", is_staff=True)
+    person.user_permissions.add(Permission.objects.get(codename="change_lifecyclemodel"))
+    client = Client()
+    client.force_login(person)
+    assert client.post(reverse("console:load_example"), {"example": "academic"}).status_code == 403
+    assert LifecycleModel.objects.count() == 1

@@ -152,6 +152,18 @@ def test_checking_says_what_each_rule_that_is_activated_would_move_as_the_switch
         assert f"{count} of 5" in words(both.get(f"/rules/{slug}/switch/"))
 
 
+def test_guardrails_that_would_hold_what_a_file_moves_are_named(both: Client, settings: Settings) -> None:
+    for _ in range(3):
+        make_sprout(signals={"citations": 5})
+    limited = make_rule("citations >= 1", slug="limited", max_moves=2)
+    said = words(checked(both, limited))
+    assert "Its own guardrail allows 2: the run would be held for an approver." in said
+    settings.ADVANCEMENT_MAX_MOVES = 2
+    said = words(checked(both, make_rule("citations >= 1", slug="limited")))
+    assert "more than ADVANCEMENT_MAX_MOVES allows, and be held for an approver." in said
+    assert "Its own guardrail" not in said
+
+
 def test_a_rule_that_the_signal_gate_stops_says_so_before_it_is_imported(both: Client) -> None:
     make_sprout()
     said = words(checked(both, make_rule("citations >= 0")))

@@ -110,6 +110,28 @@ def test_a_form_that_undoes_an_override_which_does_not_stand_any_more_changes_no
     assert Hold.objects.in_force(database_now()).count() == 1
 
 
+def test_what_says_to_undo_an_override_and_leads_elsewhere_is_refused() -> None:
+    sprout = make_sprout()
+    override_tier(sprout.pk, "sapling", reason="So be it", by="anna", trigger=RunTrigger.CONSOLE)
+    asked = {"tier": "grove", "reason": "x", "days": "none", "undoes": AdvancementEvent.objects.get().pk}
+    page = operator().post(reverse("console:override_sprout", args=[sprout.pk]), asked)
+    assert "leads back to where it came from" in page.text
+    assert Sprout.objects.get().tier == "sapling"
+    assert Hold.objects.in_force(database_now()).count() == 1
+
+
+def test_an_override_from_a_page_that_is_older_than_the_tier_is_refused() -> None:
+    sprout = make_sprout()
+    client, address = operator(), reverse("console:override_sprout", args=[sprout.pk])
+    page = client.get(reverse("console:sprout", args=[sprout.pk])).text
+    assert '<input type="hidden" name="seen" value="sprout">' in page
+    override_tier(sprout.pk, "sapling", reason="So be it", by="anna", trigger=RunTrigger.CONSOLE, hold=False)
+    asked = {"tier": "tree", "reason": "x", "days": "none", "seen": "sprout"}
+    assert "meanwhile; look again, then decide." in client.post(address, asked).text
+    assert client.post(address, asked | {"seen": "sapling"}).status_code == 302
+    assert Sprout.objects.get().tier == "tree"
+
+
 def test_who_may_only_look_is_not_offered_to_take_back() -> None:
     add_rule()
     sprout = make_sprout(signals={"citations": 5})
