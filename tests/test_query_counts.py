@@ -121,7 +121,7 @@ PINNED: dict[Callable[[int, Path], Act], tuple[int, int]] = {
     incremental_refresh: (21, 29),
     sprouts_file: (20, 26),
     events_file: (14, 19),
-    signals_file: (21, 28),
+    signals_file: (22, 29),
     idle_tick: (14, 16),
     rules_over_sprouts: (13, 13),
 }

@@ -43,6 +43,8 @@ def read_records(source: Source, check_columns: CheckColumns, *, csv_allowed: bo
     start = source.head.lstrip()[:1]
     if start == "{":
         return Records(_json_records(source))
+    if start == "[" and '"criteria"' in source.head:
+        raise BadFile("these are rules; import them under Advancement rules, or with import_rules")
     if start == "[":
         raise BadFile("this is a JSON list; write one object per line, without brackets and commas around")
     if not csv_allowed:

@@ -56,6 +56,7 @@ class SignalImporter(Importer):
     def __init__(self, using: str, now: datetime) -> None:
         super().__init__(using, now)
         self._time = values.TimeParser(now)
+        self._emptied = 0
 
     @classmethod
     def fields_in_words(cls) -> list[tuple[str, tuple[str, ...]]]:
@@ -100,6 +101,11 @@ class SignalImporter(Importer):
         lock_signals(self.using)
         compared = staging.names[2:-1]
         same_row = "a.sprout_id = r.sprout_id AND a.period = r.period"
+        emptied = " OR ".join(f"(a.{name} IS NOT NULL AND r.{name} IS NULL)" for name in _UNITS)
+        self._emptied = staging.number(
+            f"SELECT COUNT(*) FROM {TABLE} AS r JOIN signal_aggregations AS a ON {same_row}"
+            f" WHERE {GOOD} AND ({emptied})"
+        )
         computed = "COALESCE(r.computed_at, %s)"
         now = staging.connection.ops.adapt_datetimefield_value(self.now)
         updated = staging.execute(
@@ -127,7 +133,7 @@ class SignalImporter(Importer):
             return []
         shares = _shares(staging, self.using)
         refreshed = [period for period, (given, stored) in shares.items() if given >= stored * LEAST_SHARE]
-        staging.execute(
+        computed = staging.execute(
             "INSERT INTO signal_dirty_sprouts (sprout_id)"
             f" SELECT DISTINCT r.sprout_id FROM {TABLE} AS r WHERE {GOOD}"
             " AND EXISTS (SELECT 1 FROM usage_events AS e WHERE e.sprout_id = r.sprout_id)"
@@ -140,7 +146,19 @@ class SignalImporter(Importer):
             sprouts=sprouts,
             totals=SignalAggregation.objects.using(self.using).totals(),
         )
-        return [_too_few(period, *shares[period]) for period in shares if period not in refreshed]
+        notes = [_too_few(period, *shares[period]) for period in shares if period not in refreshed]
+        if self._emptied:
+            rows = "1 row empties" if self._emptied == 1 else f"{self._emptied:,} rows empty"
+            notes.append(
+                f"{rows} figures that were known: a row takes the place of the stored one as a whole. Give "
+                "all figures in it to keep them."
+            )
+        if computed:
+            sprouts_have = "1 sprout has" if computed == 1 else f"{computed:,} sprouts have"
+            notes.append(
+                f"{sprouts_have} usage events: the next refresh computes their signals from these again."
+            )
+        return notes
 
     def _known_time(self, fields: Mapping[str, Any], name: str) -> str | None:
         value = fields.get(name)
@@ -162,8 +180,8 @@ def _shares(staging: Staging, using: str) -> dict[str, tuple[int, int]]:
 
 def _too_few(period: str, given: int, stored: int) -> str:
     return (
-        f"The {period} signals keep their age: the file has those of {given:,} of {stored:,} sprouts, and "
-        "half of them make a refresh. Import those of all of them in one file."
+        f"The {period} signals are no newer by it: the file has those of {given:,} of {stored:,} sprouts, "
+        "and it takes half of them. Give those of all sprouts in one file to make them newer."
     )
 
 

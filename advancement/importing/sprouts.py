@@ -114,16 +114,21 @@ class SproutImporter(Importer):
         return [f"Tier differs, left as it is: {rows}. Runs and overrides move sprouts, imports do not."]
 
     def checks(self, staging: Staging) -> Sequence[Check]:
-        """Refuse another lifecycle model for a sprout that is here already, and tiers removed meanwhile."""
-        # Until the commit no tier can be removed; SQLite's transaction keeps everybody out anyway.
+        """Refuse another lifecycle model for a known sprout, and what went out of use meanwhile."""
+        # Until the commit no tier can be removed and no model archived; SQLite's transaction keeps everybody
+        # out anyway.
         if staging.postgresql:
-            staging.execute("SELECT 1 FROM lifecycle_tiers ORDER BY id FOR SHARE")
+            staging.execute(
+                "SELECT 1 FROM lifecycle_tiers AS t"
+                " JOIN lifecycle_models AS m ON m.slug = t.lifecycle_model_id ORDER BY t.id FOR SHARE"
+            )
         stored = "FROM sprouts AS s WHERE s.id = r.id"
         return [
             Check(
                 "'the tier ' || r.tier || ' was removed from the lifecycle model ' || r.lifecycle_model_id ||"
-                " ' while this was read; write a tier that is there'",
+                " ', or that was archived, while this was read; write a tier of a model in use'",
                 "NOT EXISTS (SELECT 1 FROM lifecycle_tiers AS t"
+                " JOIN lifecycle_models AS m ON m.slug = t.lifecycle_model_id AND m.archived_at IS NULL"
                 " WHERE t.lifecycle_model_id = r.lifecycle_model_id AND t.slug = r.tier)",
             ),
             Check(

@@ -60,6 +60,6 @@ FILTERED_LISTS: Final = (
     _events("Events of overrides", EventKind.OVERRIDE, "overrides", "manual"),
     _events("Events of rollbacks", EventKind.ROLLBACK, "rolled back", "rollbacks", "rolled"),
     _events("Events of undone rollbacks", EventKind.UNDO, "put back", "restored", "undone"),
-    _notifications("Failed notifications", OutboxStatus.FAILED, "failed", "given up"),
+    _notifications("Notifications given up", OutboxStatus.FAILED, "failed", "given up"),
     _notifications("Notifications that wait", OutboxStatus.PENDING, "pending", "waiting"),
 )

@@ -14,6 +14,7 @@ from advancement.models import AdvancementEvent, AdvancementRule, RuleVersion, R
 from advancement.remembered import remembered_while
 from advancement.rollback.reversals import rolled_back_so_far
 from advancement.rollback.scope import Counted, count_standing
+from advancement.rulebook.reading import switches
 from advancement.views.paging import MOST_COUNTED
 
 if TYPE_CHECKING:
@@ -22,12 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OddNight:
-    """A rule's unusual night: what still stands of its moves, and the version that made the last of them."""
+    """A rule's unusual night: what still stands of its moves, and the version that made the last of them.
+
+    `switched`: that version only switched its rule.
+    """
 
     rule: AdvancementRule
     night: Night
     standing: Counted
     version: RuleVersion | None
+    switched: bool = False
 
 
 def is_odd(rule: AdvancementRule, night: Night) -> bool:
@@ -44,7 +49,8 @@ def still_odd(odd: Iterable[tuple[AdvancementRule, Night]]) -> Iterator[OddNight
         name = f"{rule.pk}-{night.day}-{night.count}"
         standing = _standing(name, events)
         if night.slump or not standing.nothing:
-            yield OddNight(rule, night, standing, _version(rule, events))
+            version = _version(rule, events)
+            yield OddNight(rule, night, standing, version, bool(version and switches([version])))
 
 
 def taken_back_of(judged: Iterable[tuple[AdvancementRule, Night]], day: date) -> dict[str, int]:

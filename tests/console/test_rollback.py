@@ -578,7 +578,7 @@ def test_a_plan_that_is_not_wanted_is_dropped(operator: Client) -> None:
     advanced()
     plan = reviewed(operator, rule="a-rule")
     page = operator.post(address(plan), {"do": "discard"}, follow=True)
-    assert f"The plan of run {plan.pk} was dropped; nothing was rolled back." in words(page)
+    assert f"The plan of run {plan.pk} was discarded; nothing was rolled back." in words(page)
     assert tiers() == {"sapling": 1}
 
 

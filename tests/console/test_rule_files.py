@@ -140,7 +140,7 @@ def test_checking_says_what_each_rule_that_is_activated_would_move_as_the_switch
     assert said.count("would move by it in a run now") == 2
     assert "2 sprouts would move by it in a run now" in said
     assert "1 sprout would move by it in a run now" in said
-    assert "As things stand, a run would move 3 sprouts by them." in said
+    assert "As things stand, a run of all their tiers would move 3 sprouts by them." in said
     more = [make_rule(f"citations >= {number}", slug=f"r{number}") for number in range(1, 9)]
     with CaptureQueriesContext(connection) as many:
         checked(both, *rules, *more)
@@ -168,7 +168,7 @@ def test_a_rule_that_the_signal_gate_stops_says_so_before_it_is_imported(both: C
     make_sprout()
     said = words(checked(both, make_rule("citations >= 0")))
     assert "It would move nothing now." in said
-    assert "a run would move 0 sprouts" in said
+    assert "a run of all their tiers would move 0 sprouts" in said
 
 
 def test_confirming_keeps_what_was_shown(both: Client) -> None:

@@ -170,7 +170,7 @@ def test_a_status_leads_to_the_list_with_that_filter(text: str, address: str) ->
 
 
 def test_a_status_of_several_lists_finds_each_of_them_for_those_who_may_look() -> None:
-    assert _names(operator(), "failed") == ["Failed runs", "Failed notifications"]
+    assert _names(operator(), "failed") == ["Failed runs", "Notifications given up"]
     assert _names(viewer(), "rolled back") == ["Rollbacks", "Events of rollbacks"]
     guest = Client()
     guest.force_login(User.objects.create_user("guest", is_staff=True))

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from advancement.importing import pipeline
 from advancement.importing.sprouts import SproutImporter
+from advancement.ladders import archive_model
 from advancement.models import Sprout, Tier
 from tests.factories import add_model
 from tests.importing.conftest import NEW, SPROUT_HEADER, run
@@ -43,6 +44,22 @@ def test_a_tier_removed_while_the_file_was_read_is_refused(
     result = run("import_sprouts", write(ROW))
     assert result.code == 1
     assert "the tier draft was removed from the lifecycle model academic" in result.err
+    assert not Sprout.objects.exists()
+
+
+def test_a_model_archived_while_the_file_was_read_takes_nothing_new(
+    draft: Tier, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = SproutImporter.checks
+
+    def archive_first(self: SproutImporter, staging: Any) -> Any:
+        archive_model("academic")
+        return checks(self, staging)
+
+    monkeypatch.setattr(SproutImporter, "checks", archive_first)
+    result = run("import_sprouts", write(ROW))
+    assert result.code == 1
+    assert "or that was archived, while this was read" in result.err
     assert not Sprout.objects.exists()
 
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from advancement.aggregation import refresh_signals
-from advancement.models import DirtySprout, SignalAggregation, SignalRefresh
-from tests.factories import make_signals, make_sprout
+from advancement.models import DirtySprout, SignalAggregation, SignalRefresh, Sprout
+from tests.aggregation.conftest import make_event
+from tests.factories import CREATED, make_signals, make_sprout
 from tests.importing.conftest import FERN, MOSS, event_row, jsonl, run, signal_row
 
 Write = Callable[..., str]
@@ -102,17 +103,28 @@ def test_signals_of_fewer_than_half_of_the_sprouts_do_not_make_their_period_newe
     run("import_signals", write(jsonl(*rows, signal_row(period="last_7d"))))
     before = _ages()
     said = run("import_signals", write(jsonl(signal_row(view_count=30)))).out
-    assert "The all_time signals keep their age: the file has those of 1 of 3 sprouts" in said
+    assert "The all_time signals are no newer by it: the file has those of 1 of 3 sprouts" in said
     assert _ages() == before
     assert stored().view_count == 30
     assert SignalRefresh.objects.latest().totals["botanical"]["view_count"] == 70
+
+
+def test_a_row_that_empties_known_figures_says_so_and_that_usage_is_counted_again(write: Write) -> None:
+    run("import_signals", write(jsonl(signal_row(view_count=20, reference_count=4))))
+    said = run("import_signals", write(jsonl(signal_row(view_count=30)))).out
+    assert "1 row empties figures that were known" in said
+    assert stored().reference_count is None
+    assert "empties" not in run("import_signals", write(jsonl(signal_row(view_count=31)))).out
+    make_event(Sprout.objects.get(pk=FERN), CREATED)
+    said = run("import_signals", write(jsonl(signal_row(view_count=32)))).out
+    assert "1 sprout has usage events: the next refresh computes their signals from these again." in said
 
 
 def test_signals_of_half_of_the_sprouts_do_for_the_periods_that_they_are_of(write: Write) -> None:
     both = [signal_row(), signal_row(sprout_id=MOSS)]
     run("import_signals", write(jsonl(*both, *[row | {"period": "last_7d"} for row in both])))
     before = _ages()
-    assert "keep their age" not in run("import_signals", write(jsonl(signal_row(view_count=30)))).out
+    assert "no newer" not in run("import_signals", write(jsonl(signal_row(view_count=30)))).out
     assert _ages()["all_time"] > before["all_time"]
     assert _ages()["last_7d"] == before["last_7d"]
 

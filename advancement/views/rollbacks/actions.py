@@ -53,7 +53,7 @@ def act(request: HttpRequest, run: Run, *, show: Show) -> HttpResponse | None:
             return _plan_again(request, run, wanted)
         if wanted == "discard":
             discard(run.pk, by=_who(request), reason="Not wanted.")
-            messages.success(request, f"The plan of run {run.pk} was dropped; nothing was rolled back.")
+            messages.success(request, f"The plan of run {run.pk} was discarded; nothing was rolled back.")
             return redirect("console:rollback")
         if wanted == "undo":
             return _undo(request, run)
