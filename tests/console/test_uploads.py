@@ -95,7 +95,10 @@ def test_the_good_rows_are_imported_and_the_bad_ones_handed_back_with_their_reas
     client = operator()
     _send(client, gzip.compress((GOOD + BAD.splitlines()[1] + "\n").encode()), name="s.csv.gz")
     uploads.work_on_uploads()
-    assert "Import the one good row" in _page(client)
+    page = _page(client)
+    assert "Import the one good row" in page
+    assert "What importing the good rows would do" in page
+    assert '<span>New</span><span class="num">1</span>' in page
     assert not Sprout.objects.exists()
     _post_skipping(client)
     uploads.work_on_uploads()
