@@ -40,6 +40,8 @@ def test_everything_is_found_from_the_keyboard_alone(visit: Visit) -> None:
 
 def test_signing_in_from_a_link_leads_there(visit: Visit) -> None:
     page = visit("/runs/", None)
+    # The browser gives the focus away when it first draws the page, which may come after it is loaded.
+    expect(page.get_by_label("Name")).to_be_focused()
     page.keyboard.type("viewer")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
