@@ -27,8 +27,13 @@ _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010f
 
 @require_safe
 def badge_svg(request: HttpRequest, sprout_id: str) -> HttpResponse:
-    """Answer with the badge as a picture, its reason as the tooltip."""
-    return _answer(request, sprout_id, _svg)
+    """Answer with the badge as a picture, its reason as the tooltip; also where there is none."""
+    try:
+        return _answer(request, sprout_id, _svg)
+    except Http404 as nothing:
+        response = _svg(TierBadge("", "No badge", "❔", None, False, str(nothing)))
+        response.status_code = 404
+        return _for_other_sites(response)
 
 
 @require_safe
@@ -37,9 +42,7 @@ def badge_json(request: HttpRequest, sprout_id: str) -> HttpResponse:
     try:
         return _answer(request, sprout_id, _json)
     except Http404 as nothing:
-        response = JsonResponse({"error": str(nothing)}, status=404)
-        response["Access-Control-Allow-Origin"] = "*"
-        return response
+        return _for_other_sites(JsonResponse({"error": str(nothing)}, status=404))
 
 
 def badge_snippet(request: HttpRequest, sprout_id: UUID) -> dict[str, str]:
@@ -67,12 +70,17 @@ def _answer(request: HttpRequest, sprout_id: str, made: Callable[[TierBadge], Ht
         raise Http404(f"There is no sprout {sprout_id}.")
     response = made(tier_badges([sprout])[sprout.pk])
     response["Cache-Control"] = f"public, max-age={_MAX_AGE}"
-    # Other sites may read it as well as show it.
-    response["Access-Control-Allow-Origin"] = "*"
-    response["Cross-Origin-Resource-Policy"] = "cross-origin"
     etag = f'"{sha256(response.content).hexdigest()[:32]}"'
     response["ETag"] = etag
+    _for_other_sites(response)
     return get_conditional_response(request, etag=etag, response=response) or response
+
+
+def _for_other_sites(response: HttpResponse) -> HttpResponse:
+    """Let other sites read it as well as show it."""
+    response["Access-Control-Allow-Origin"] = "*"
+    response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
 
 
 def _uuid(text: str) -> UUID | None:

@@ -33,6 +33,9 @@ _NUMBERED: Final = re.compile(
     r"#?(?P<number>[0-9]{1,18})"
 )
 
+# What an id may be cut to; less than this is rather a word or a number.
+_ID_BEGINS: Final = re.compile("[0-9a-fA-F]{8,31}")
+
 
 @dataclass(frozen=True)
 class Hit:
@@ -70,8 +73,11 @@ def hits_of(request: HttpRequest, text: str) -> Iterator[Hit]:
         yield from _people(text)
     if may(user, Right.VIEW_SPROUTS):
         wanted = as_uuid(text)
-        found = list(Sprout.objects.filter(pk=wanted)) if wanted else _sprouts_called(text)
-        yield from _sprouts(request, found)
+        if wanted:
+            found = list(Sprout.objects.filter(pk=wanted))
+        else:
+            found = [*_sprouts_by_beginning(text), *_sprouts_called(text)]
+        yield from _sprouts(request, found[: MOST + 1])
     if may(user, Right.VIEW_EVENTS):
         yield from _events_of_deleted(text)
 
@@ -150,6 +156,15 @@ def _people(text: str) -> Iterator[Hit]:
         note = person.get_full_name() if person.is_active else "may not sign in"
         address = reverse("admin:auth_user_change", args=[person.pk])
         yield Hit("Person", "user", person.username, note, address)
+
+
+def _sprouts_by_beginning(text: str) -> list[Sprout]:
+    """Return the first sprouts whose ids begin with a text, if that can be the beginning of one."""
+    digits = text.replace("-", "")
+    if not _ID_BEGINS.fullmatch(digits):
+        return []
+    first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+    return list(Sprout.objects.filter(pk__range=(first, last)).order_by("pk")[:MOST])
 
 
 def _sprouts_called(text: str) -> list[Sprout]:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from urllib.parse import quote
 from uuid import uuid4
 from xml.etree import ElementTree
 
@@ -140,6 +141,15 @@ def test_an_unknown_sprout_has_no_badge_and_badges_can_be_switched_off(client: C
     settings.BADGES = False
     assert client.get(f"/badge/{sprout.pk}.json").status_code == 404
     assert client.get(f"/badge/{sprout.pk}.svg").status_code == 404
+
+
+@pytest.mark.parametrize("id", ["{}", "no-sprout", "<svg onload=alert(1)>"])
+def test_where_there_is_no_sprout_the_picture_says_so(id: str, client: Client) -> None:
+    wanted = id.format(uuid4())
+    answer = client.get(f"/badge/{quote(wanted)}.svg")
+    assert (answer.status_code, answer["Content-Type"]) == (404, "image/svg+xml; charset=utf-8")
+    title = ElementTree.fromstring(answer.content).findtext("{http://www.w3.org/2000/svg}title")
+    assert title == f"No badge. There is no sprout {wanted}."
 
 
 def test_whoever_reads_json_is_answered_in_json_where_there_is_no_sprout(client: Client) -> None:

@@ -6,7 +6,10 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
 from django.urls import reverse
+from django.utils.text import capfirst
 
+from advancement.criteria.sentences import signal_words
+from advancement.criteria.signals import SIGNALS
 from advancement.views.documents import anchor_of, read_document, render_document
 from advancement.views.guide import _PAGES_OF, GUIDE, part_about
 from tests.console.addresses import CONSOLE, ROOT
@@ -58,6 +61,14 @@ def test_the_guide_is_a_page_with_contents_and_pictures() -> None:
     assert all(finders.find(picture) for picture in pictures)
     assert page.count('width="1180" height="680"') == len(pictures)
     assert 'class="table"' in page
+
+
+def test_the_guide_says_of_every_signal_what_the_catalogue_says() -> None:
+    described = re.findall(
+        r"^\| ([A-Z][^|]+) \| ([^|]+) \|$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    wanted = [(capfirst(signal_words(signal.name)), signal.description) for signal in SIGNALS.values()]
+    assert [row for row in described if row in wanted] == wanted
 
 
 @pytest.mark.django_db

@@ -1,6 +1,7 @@
 """Quick search: one box that finds sprouts, rules, runs and events."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
@@ -43,6 +44,14 @@ def test_the_number_of_a_run_and_the_id_of_a_sprout_lead_there_at_once() -> None
     client = viewer()
     assert _search(client, f"{run.pk}")["Location"] == reverse("console:run", args=[run.pk])
     assert _search(client, str(sprout.pk))["Location"] == reverse("console:sprout", args=[sprout.pk])
+
+
+@pytest.mark.parametrize("text", ["0badcafe", "0BADCAFE-12", "0badcafe1234"])
+def test_the_beginning_of_an_id_finds_its_sprout_beside_those_that_are_called_so(text: str) -> None:
+    for number, title in enumerate(["one", "two"]):
+        make_sprout(id=UUID(f"0badcafe-1234-4567-89ab-00000000000{number}"), title=title)
+    make_sprout(id=UUID("0badcaff-0000-4567-89ab-000000000000"), title=f"About {text}")
+    assert _names(viewer(), text) == ["one", "two", f"About {text}"]
 
 
 def test_a_number_that_is_a_run_and_an_event_shows_both() -> None:
