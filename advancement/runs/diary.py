@@ -90,9 +90,10 @@ class Diary:
         else:
             self._unwritten.append(line(self._id, text, RunLogLevel.WARNING, datetime.now(UTC)))
 
-    def planned_only(self, exceeded: list[str]) -> None:
-        """A dry run ends at its plan."""
-        self.say("The dry run is done: nothing was applied.")
+    def planned_only(self, run: Run, exceeded: list[str]) -> None:
+        """A dry run ends at its plan, and so does a rollback that somebody reviews first."""
+        what = "The dry run is done" if run.kind == RunKind.ADVANCEMENT else "The review is ready"
+        self.say(f"{what}: nothing was applied.")
         if exceeded:
             self.say(f"A real run would be held. {' '.join(exceeded)}", RunLogLevel.WARNING)
 

@@ -283,7 +283,7 @@ class _Worker:
     def _release(self, exceeded: list[str]) -> None:
         """Leave a dry run at its plan, with what a guardrail would say to it."""
         self._update(held_because=exceeded, finished_at=database_now(self._using), lease_expires_at=None)
-        self.diary.planned_only(exceeded)
+        self.diary.planned_only(self.run, exceeded)
 
     def _update(self, **values: object) -> None:
         mine = Run.objects.using(self._using).filter(pk=self._id, lease_token=self._token)

@@ -77,6 +77,13 @@ def tiers_called(context: template.Context, slugs: Iterable[str], model: str | N
     )
 
 
+@register.simple_tag(takes_context=True)
+def model_called(context: template.Context, model: str) -> str:
+    """Return the label of a lifecycle model."""
+    label: str = context["console"].model_labels.get(model, model)
+    return label
+
+
 @register.simple_tag
 def run_link(run: Run) -> SafeString:
     """Return a link to a run's page."""
@@ -113,7 +120,9 @@ def clock(moment: datetime | None) -> SafeString:
 def took(run: Run) -> str:
     """Return how long a run has been worked on; without the time that it waited for somebody."""
     waits = run.status == RunStatus.APPROVED and run.lease_expires_at is None
-    if run.started_at is None or waits:
+    if waits:
+        return "waits for a worker"
+    if run.started_at is None:
         return "not started"
     end = run.finished_at or (run.planned_at if run.status in {RunStatus.HELD, RunStatus.PLANNED} else None)
     return duration(((end or timezone.now()) - run.started_at).total_seconds())

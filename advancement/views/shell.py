@@ -82,7 +82,13 @@ class Console:
     @cached_property
     def tiers(self) -> dict[tuple[str, str], Tier]:
         """Every tier, by lifecycle model and slug."""
-        return {(tier.lifecycle_model_id, tier.slug): tier for tier in Tier.objects.all()}
+        tiers = Tier.objects.select_related("lifecycle_model")
+        return {(tier.lifecycle_model_id, tier.slug): tier for tier in tiers}
+
+    @cached_property
+    def model_labels(self) -> dict[str, str]:
+        """The label of every lifecycle model by slug."""
+        return {model: tier.lifecycle_model.label for (model, _), tier in self.tiers.items()}
 
     @cached_property
     def rule_titles(self) -> dict[str, str]:

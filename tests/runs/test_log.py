@@ -9,13 +9,14 @@ from django.db import OperationalError, connection
 
 from advancement.models import Run, RunLogLine
 from advancement.models.runs import RunTrigger
+from advancement.rollback.scope import RollbackRequest
 from advancement.runs import log
 from advancement.runs.decisions import apply_plan, approve, cancel, discard, resume
 from advancement.runs.lease import put_off_if_deadly
 from advancement.runs.log import Batches, note
 from advancement.runs.override import override_tier
 from advancement.runs.schedule import work_off
-from advancement.runs.start import RunRequest, claim_date, start_run
+from advancement.runs.start import RunRequest, claim_date, start_rollback, start_run
 from advancement.runs.work import work_on
 from tests.factories import add_rule, finished_run, make_sprout, planned_run
 from tests.runs.conftest import (
@@ -120,6 +121,15 @@ def test_decisions_are_told_with_who_and_why(settings: Any) -> None:
     assert said(dry)[-1].startswith("A real run would be held.")
     apply_plan(dry.pk, revision=0, by="ada")
     assert said(dry)[-1].startswith("ada applied the plan, which a guardrail holds. ")
+
+
+def test_what_is_reviewed_before_it_is_taken_back_is_no_dry_run() -> None:
+    add_rule("citations >= 3")
+    make_sprout(signals={"citations": 3})
+    request = RollbackRequest(run=finished_run().pk, dry_run=True, requested_by="ada", reason="")
+    review = start_rollback(request, trigger=RunTrigger.CONSOLE)
+    work_on(review.pk, review.lease_token)
+    assert said(review)[-1] == "The review is ready: nothing was applied."
 
 
 def test_a_run_that_kills_its_workers_says_so() -> None:
