@@ -43,6 +43,7 @@ def begin(connection: BaseDatabaseWrapper) -> float:
 
 
 def test_a_writer_that_hardly_ever_pauses_lets_others_in(file: Path, connection: BaseDatabaseWrapper) -> None:
+    connection.settings_dict["OPTIONS"]["timeout"] = 10
     ended = Event()
 
     def write_batches() -> None:
@@ -51,7 +52,7 @@ def test_a_writer_that_hardly_ever_pauses_lets_others_in(file: Path, connection:
                 other.execute("BEGIN IMMEDIATE")
                 sleep(0.02)
                 other.execute("COMMIT")
-                sleep(0.001)
+                sleep(0.0003)
 
     writer = Thread(target=write_batches)
     writer.start()
@@ -60,7 +61,7 @@ def test_a_writer_that_hardly_ever_pauses_lets_others_in(file: Path, connection:
     finally:
         ended.set()
         writer.join()
-    assert max(waits) < 0.5, waits
+    assert max(waits) < 3, waits
 
 
 def test_a_writer_that_never_pauses_is_waited_for_as_long_as_the_settings_say(
@@ -71,7 +72,7 @@ def test_a_writer_that_never_pauses_is_waited_for_as_long_as_the_settings_say(
         started = monotonic()
         with pytest.raises(OperationalError, match="database is locked"):
             begin(connection)
-        assert 0.5 <= monotonic() - started < 2
+        assert 0.5 <= monotonic() - started < 5
         other.execute("COMMIT")
     assert begin(connection) < 0.5
 
@@ -99,7 +100,7 @@ def test_a_single_statement_waits_as_a_transaction_does(
         started = monotonic()
         with pytest.raises(OperationalError, match="database is locked"):
             insert(connection)
-        assert 0.5 <= monotonic() - started < 2
+        assert 0.5 <= monotonic() - started < 5
         other.execute("COMMIT")
     assert insert(connection) < 0.5
 
