@@ -97,11 +97,15 @@ class Importer(abc.ABC):
     def check_names(self, names: Sequence[str] | Mapping[str, Any], noun: str = "column") -> None:
         """Raise BadRow for a name that is not known, with the nearest one that is."""
         if not self._names.issuperset(names):
-            if other := self._other_kind(names):
-                raise BadRow(f"these are {other}, not {self.noun}; import the file as such")
+            self.check_kind(names)
             unknown = next(name for name in names if name not in self._names)
             known = (*self.required, *self.optional)
             raise BadRow(f"{noun} {quoted(unknown)} is not known; {advice(unknown, known)}")
+
+    def check_kind(self, names: Iterable[str]) -> None:
+        """Raise BadRow where the names are those of another kind of file."""
+        if not self._names.issuperset(names) and (other := self._other_kind(names)):
+            raise BadRow(f"these are {other}, not {self.noun}; import the file as such")
 
     def _other_kind(self, names: Iterable[str]) -> str | None:
         """Return what the rows are when their names are those of another kind of file."""

@@ -84,7 +84,9 @@ class _Import:
     def execute(self, started: datetime) -> Outcome:
         """Read, stage, check and merge; raise BadFile or ImportRefused when nothing is kept."""
         importer = self._importer
-        records = read_records(self._source, importer.check_columns, csv_allowed=importer.csv_allowed)
+        records = read_records(
+            self._source, importer.check_columns, importer.check_kind, csv_allowed=importer.csv_allowed
+        )
         # Left last, so that a .rejected file goes again when the commit fails.
         with contextlib.ExitStack() as undo:
             try:

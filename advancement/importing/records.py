@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -32,17 +32,20 @@ class Records:
 
 
 CheckColumns = Callable[[Sequence[str]], None]
+CheckKind = Callable[[Iterable[str]], None]
 
 
-def read_records(source: Source, check_columns: CheckColumns, *, csv_allowed: bool = True) -> Records:
+def read_records(
+    source: Source, check_columns: CheckColumns, check_kind: CheckKind, *, csv_allowed: bool = True
+) -> Records:
     """Return the records of a file, whose first character other than blanks tells the format.
 
-    `check_columns` gets the names of a CSV's header and raises BadRow where they will not do. Raise
-    BadFile for a fault of the file as a whole.
+    `check_columns` gets the names of a CSV's header, `check_kind` those of the first JSON object; both raise
+    BadRow where they will not do. Raise BadFile for a fault of the file as a whole.
     """
     start = source.head.lstrip()[:1]
     if start == "{":
-        return Records(_json_records(source))
+        return Records(_json_records(source, check_kind))
     if start == "[" and '"criteria"' in source.head:
         raise BadFile("these are rules; import them under Advancement rules, or with import_rules")
     if start == "[":
@@ -54,7 +57,8 @@ def read_records(source: Source, check_columns: CheckColumns, *, csv_allowed: bo
     return _csv_records(source, check_columns)
 
 
-def _json_records(source: Source) -> Iterator[Record]:
+def _json_records(source: Source, check_kind: CheckKind) -> Iterator[Record]:
+    first = True
     # Built once: json.loads with options would build a decoder for each line.
     decode = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_object).decode
     for line, raw in source.lines():
@@ -72,9 +76,20 @@ def _json_records(source: Source) -> Iterator[Record]:
             yield Record(line, raw, None, "a number has too many digits; write a number in range")
         else:
             if isinstance(fields, dict):
+                if first:
+                    _check_kind(fields, check_kind, line)
+                    first = False
                 yield Record(line, raw, fields)
             else:
                 yield Record(line, raw, None, "this is not a JSON object; write one object per line")
+
+
+def _check_kind(fields: dict[str, Any], check_kind: CheckKind, line: int) -> None:
+    """Refuse the file, and not each of its rows, where the first one is of another kind."""
+    try:
+        check_kind(fields)
+    except BadRow as error:
+        raise BadFile(str(error), line) from None
 
 
 def _json_sentence(error: json.JSONDecodeError) -> str:

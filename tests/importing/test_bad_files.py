@@ -12,7 +12,9 @@ from tests.importing.conftest import MOSS, SPROUT_HEADER, event_row, everything,
 
 Refused = Callable[..., str]
 GOOD = jsonl(event_row())
-ACCENTED = jsonl(event_row()) + '{"id": "é"}\n'
+# A row that could be of any kind.
+ANY = jsonl({"id": "x"})
+ACCENTED = ANY + '{"id": "é"}\n'
 
 
 def packed(text: str) -> bytes:
@@ -30,7 +32,7 @@ FAULTS = {
     "UTF-16 without a mark": (GOOD.encode("utf-16-le"), "UTF-16, not UTF-8"),
     "UTF-32": (GOOD.encode("utf-32"), "UTF-32, not UTF-8"),
     "cp1252": (ACCENTED.encode("cp1252"), "line 2: byte 9 of the line (0xE9) is not UTF-8"),
-    "binary": (GOOD.encode() + bytes(range(256)), "binary data"),
+    "binary": (ANY.encode() + bytes(range(256)), "binary data"),
     "zeros": (bytes(5000), "binary data"),
     "a spreadsheet": (b"PK\x03\x04....", "ZIP archive or a spreadsheet"),
     "compressed twice": (gzip.compress(packed(GOOD)), "compressed twice"),
@@ -42,7 +44,7 @@ FAULTS = {
         packed(GOOD) + gzip.compress(b"x" * 100_000_000),
         "line 2: this record is longer than 1 MiB",
     ),
-    "a long line": (GOOD + json.dumps({"id": "x" * 2**20}), "line 2: this record is longer than 1 MiB"),
+    "a long line": (ANY + json.dumps({"id": "x" * 2**20}), "line 2: this record is longer than 1 MiB"),
     "a JSON list": ("[" + json.dumps(event_row()) + "]", "JSON list; write one object per line"),
     "CSV for events": ("id,sproutId\n", "write one JSON object per line"),
 }
@@ -127,6 +129,10 @@ def test_it_says_what_a_file_of_another_kind_is(
     command: str, sample: str, words: str, refused: Refused
 ) -> None:
     assert words in refused(command, sample)
+
+
+def test_a_file_of_another_kind_is_refused_once_and_not_row_by_row(refused: Refused) -> None:
+    assert refused("import_sprouts", EventImporter.sample() * 3).count("these are usage events") == 1
 
 
 @pytest.mark.parametrize("command", ["import_sprouts", "import_events", "import_signals"])
