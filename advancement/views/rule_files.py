@@ -1,5 +1,6 @@
 """Rules as JSON: export them, and import a file after a look at what it would change."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.conf import settings
@@ -12,7 +13,8 @@ from advancement.criteria.errors import AdvancementError
 from advancement.criteria.rule_json import rules_from_json, rules_to_json
 from advancement.criteria.rules import RuleDefinition
 from advancement.criteria.wording import join_words, quoted
-from advancement.evaluation.effect import moves_with
+from advancement.evaluation.counts import count_sprouts
+from advancement.evaluation.effect import Moves, moves_with
 from advancement.importing.rule_changes import (
     Allowed,
     RuleImport,
@@ -24,6 +26,7 @@ from advancement.importing.rule_changes import (
 from advancement.importing.rules import MAX_UPLOAD, uploaded_text
 from advancement.rights import Right
 from advancement.rulebook.reading import current_rules
+from advancement.runs.guardrails import share_exceeded
 from advancement.views.access import allows, may
 
 # So many warnings, and so many problems of a file, are shown one by one.
@@ -122,7 +125,7 @@ def _preview(
         "changing": len(changing),
         "moves": sum(each.count for each in moves.values()),
         "moving": bool(moves),
-        "most_moves": settings.ADVANCEMENT_MAX_MOVES,
+        "exceeded": _exceeded([rule.definition for rule in changing if not rule.drafted], moves),
         "button": _button(found),
         "groups": [
             (title, [(rule, None if rule.drafted else moves.get(rule.definition.slug)) for rule in rules])
@@ -135,6 +138,20 @@ def _preview(
         "allowed": allowed,
     }
     return render(request, "console/import_rules_preview.html", context, status=422 if error else 200)
+
+
+def _exceeded(definitions: list[RuleDefinition], moves: Mapping[str, Moves]) -> str:
+    """Name the settings that a run of these rules would exceed."""
+    on = [definition for definition in definitions if definition.slug in moves]
+    places = {(definition.lifecycle_model, definition.from_tier) for definition in on}
+    sprouts = count_sprouts() if places else {}
+    count = sum(each.count for each in moves.values())
+    names = []
+    if share_exceeded(count, sum(sprouts.get(place, 0) for place in places)):
+        names.append("ADVANCEMENT_MAX_SHARE")
+    if settings.ADVANCEMENT_MAX_MOVES is not None and count > settings.ADVANCEMENT_MAX_MOVES:
+        names.append("ADVANCEMENT_MAX_MOVES")
+    return f"{join_words(names, 'and')} {'allows' if len(names) == 1 else 'allow'}" if names else ""
 
 
 def _button(found: RuleImport) -> str:

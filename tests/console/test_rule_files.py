@@ -25,6 +25,7 @@ from advancement.rulebook.switching import archive_rule
 from tests.console.people import approver, editor, operator, person, signed_in, viewer
 from tests.criteria.cast import make_rule
 from tests.factories import add_rule, add_rules, make_sprout
+from tests.runs.conftest import plant
 
 pytestmark = pytest.mark.django_db
 
@@ -161,6 +162,13 @@ def test_guardrails_that_would_hold_what_a_file_moves_are_named(both: Client, se
     settings.ADVANCEMENT_MAX_MOVES = 2
     said = words(checked(both, make_rule("citations >= 1", slug="limited")))
     assert "more than ADVANCEMENT_MAX_MOVES allows, and be held for an approver." in said
+    plant(97)
+    settings.ADVANCEMENT_MAX_SHARE = 0.5
+    said = words(checked(both, make_rule("citations >= 1", slug="limited")))
+    both_named = (
+        "more than ADVANCEMENT_MAX_SHARE and ADVANCEMENT_MAX_MOVES allow, and be held for an approver."
+    )
+    assert both_named in said
     assert "Its own guardrail" not in said
 
 
