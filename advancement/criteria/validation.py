@@ -123,6 +123,8 @@ def _check_tiers(rule: RuleDefinition, lifecycles: Lifecycles) -> Iterator[Probl
     if tiers is None:
         remedy = advice(rule.lifecycle_model, lifecycles)
         message = f"the lifecycle model {quoted(rule.lifecycle_model)} is unknown; {remedy}"
+        if not rule.lifecycle_model:
+            message = "no lifecycle model is chosen; a rule needs one."
         yield _problem("unknown-model", rule, message, "lifecycle_model")
         return
     known = True

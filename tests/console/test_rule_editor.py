@@ -702,7 +702,9 @@ def test_a_new_rule_begins_in_the_model_with_most_sprouts_that_is_in_use() -> No
     assert page.context["entry"].lifecycle_model == "creative"
     for slug in ("botanical", "creative"):
         archive_model(slug)
-    assert "No lifecycle model is in use" in text_of(editor_page(NEW))
+    said = text_of(editor_page(NEW))
+    assert "No lifecycle model is in use" in said
+    assert "No lifecycle model is chosen; a rule needs one." in said
 
 
 def editor_page(address: str) -> str:
