@@ -141,10 +141,14 @@ def tick(stage: Stage) -> None:
 
 
 def is_done(stage: Stage) -> bool:
-    """Whether the night's run has succeeded."""
+    """Whether the night's run has succeeded and is sealed, which its worker or a tick does after its end."""
     with copies.beside(stage.database) as other:
-        query = "SELECT status FROM advancement_runs WHERE trigger = 'schedule'"
-        return [status for (status,) in other.execute(query)] == [RunStatus.SUCCEEDED]
+        query = """
+            SELECT r.status, s.run_id IS NOT NULL
+            FROM advancement_runs AS r LEFT JOIN advancement_seals AS s ON s.run_id = r.id
+            WHERE r.trigger = 'schedule'
+        """
+        return list(other.execute(query)) == [(RunStatus.SUCCEEDED, True)]
 
 
 def _children(process: int) -> list[int]:
